@@ -30,7 +30,9 @@ std::string show(const T& value) {
     return "?";
   }
 }
+inline std::string concat() { return {}; }
 template <typename... Parts>
+  requires(sizeof...(Parts) > 0)
 std::string concat(const Parts&... parts) {
   std::ostringstream out;
   (out << ... << parts);
@@ -44,7 +46,7 @@ std::string concat(const Parts&... parts) {
   do {                                                                           \
     if (!(cond)) [[unlikely]] {                                                  \
       ::drumlin::check_failed(__FILE__, __LINE__, #cond,                         \
-                              ::drumlin::check_internal::concat("" __VA_ARGS__)); \
+                              ::drumlin::check_internal::concat(__VA_ARGS__)); \
     }                                                                            \
   } while (false)
 
@@ -78,4 +80,4 @@ std::string concat(const Parts&... parts) {
 
 #define DRUMLIN_UNREACHABLE(...)                           \
   ::drumlin::check_failed(__FILE__, __LINE__, "unreachable", \
-                          ::drumlin::check_internal::concat("" __VA_ARGS__))
+                          ::drumlin::check_internal::concat(__VA_ARGS__))
