@@ -1,0 +1,65 @@
+#include "observe/log.h"
+
+#include <fmt/format.h>
+
+#include <boost/json/serialize.hpp>
+
+namespace drumlin::observe {
+namespace {
+
+constexpr std::string_view kLevelNames[] = {"debug", "info", "warn", "error"};
+
+std::string quoted(std::string_view text) {
+  return boost::json::serialize(boost::json::string_view(text.data(), text.size()));
+}
+
+std::string shown(const Field::Value& value) {
+  return std::visit(
+      [](const auto& v) -> std::string {
+        if constexpr (std::is_same_v<std::decay_t<decltype(v)>, std::string_view>) {
+          return quoted(v);
+        } else {
+          return fmt::format("{}", v);
+        }
+      },
+      value);
+}
+
+}  // namespace
+
+bool parse_level(std::string_view text, Level& out) {
+  for (size_t i = 0; i < std::size(kLevelNames); ++i) {
+    if (kLevelNames[i] == text) {
+      out = static_cast<Level>(i);
+      return true;
+    }
+  }
+  return false;
+}
+
+void Log::write(Level level, std::string_view area, std::string_view message,
+                std::initializer_list<Field> fields) const {
+  if (!enabled(level)) return;
+  std::string line =
+      fmt::format(R"({{"ts":"{}","level":"{}","node":{},"area":"{}","msg":{})", rfc3339(clock_.wall()),
+                  kLevelNames[static_cast<size_t>(level)], node_.value(), area, quoted(message));
+  for (const Field& field : fields) {
+    line += fmt::format(R"(,"{}":{})", field.name, shown(field.value));
+  }
+  line += '}';
+  sink_(level, line);
+}
+
+std::string rfc3339(WallTime time) {
+  using namespace std::chrono;  // NOLINT(google-build-using-namespace)
+  const sys_time<nanoseconds> point{time.time_since_epoch()};
+  const auto day = floor<days>(point);
+  const year_month_day date{day};
+  const hh_mm_ss clock{floor<milliseconds>(point - day)};
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                     clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
+                     clock.subseconds().count());
+}
+
+}  // namespace drumlin::observe

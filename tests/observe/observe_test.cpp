@@ -1,0 +1,48 @@
+// observe: the log's lines are JSON whatever is in them; metrics render as Prometheus reads them.
+#include <gtest/gtest.h>
+
+#include "observe/observer.h"
+
+namespace drumlin::observe {
+namespace {
+
+class StoppedClock : public Clock {
+ public:
+  Instant now() const override { return Instant(); }
+  WallTime wall() const override { return WallTime(1795523465123456789ns); }
+  void arm(Timer&, Instant) override {}
+};
+
+TEST(Log, WritesOneJsonObjectALine) {
+  StoppedClock clock;
+  std::string out;
+  Log log(clock, NodeId(3), Level::kInfo, [&](Level, std::string_view line) { out = line; });
+  log.info("raft", "became leader", {{"shard", GroupId(7)}, {"why", "say \"hi\"\n"}, {"ok", true}, {"n", -2}});
+  EXPECT_EQ(out,
+            R"({"ts":"2026-11-24T12:31:05.123Z","level":"info","node":3,"area":"raft",)"
+            R"("msg":"became leader","shard":7,"why":"say \"hi\"\n","ok":true,"n":-2})");
+  out.clear();
+  log.debug("raft", "hidden");
+  EXPECT_EQ(out, "");
+}
+
+TEST(Log, LevelsParse) {
+  Level level;
+  EXPECT_TRUE(parse_level("warn", level));
+  EXPECT_EQ(level, Level::kWarn);
+  EXPECT_FALSE(parse_level("loud", level));
+}
+
+TEST(Metrics, RenderForAScraper) {
+  Metrics metrics;
+  metrics.counter("drumlin_x_total", "X.", {{"op", "put"}}).Increment(2);
+  metrics.counter("drumlin_x_total", "X.", {{"op", "get"}}).Increment();
+  metrics.latency("drumlin_y_seconds", "Y.").Observe(0.003);
+  const std::string text = metrics.render();
+  EXPECT_NE(text.find("# TYPE drumlin_x_total counter"), std::string::npos) << text;
+  EXPECT_NE(text.find("drumlin_x_total{op=\"put\"} 2"), std::string::npos) << text;
+  EXPECT_NE(text.find("drumlin_y_seconds_bucket{le=\"0.005\"} 1"), std::string::npos) << text;
+}
+
+}  // namespace
+}  // namespace drumlin::observe
