@@ -38,3 +38,14 @@ function(drumlin_test)
   endif()
   set_tests_properties(${T_NAME} PROPERTIES LABELS "${T_LABELS}" TIMEOUT ${T_TIMEOUT})
 endfunction()
+
+# drumlin_schema(<variable for the sources> <room> <file.capnp> ...)
+#
+# Cap'n Proto schemas of a room; include the result as "<room>/<file>.capnp.h".
+function(drumlin_schema out room)
+  set(CAPNPC_OUTPUT_DIR ${PROJECT_BINARY_DIR}/generated/${room})
+  file(MAKE_DIRECTORY ${CAPNPC_OUTPUT_DIR})
+  capnp_generate_cpp(sources headers ${ARGN})
+  set_source_files_properties(${sources} PROPERTIES COMPILE_OPTIONS "-w")
+  set(${out} ${sources} PARENT_SCOPE)
+endfunction()

@@ -1,0 +1,111 @@
+#include "rpc/frame.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/codec.h"
+#include "base/digest.h"
+
+namespace drumlin::rpc {
+namespace {
+
+constexpr uint32_t kMagic = 0x31467244;  // "DrF1"
+
+void encode_header(const Frame& frame, char* out) {
+  store_le(out, kMagic);
+  store_le(out + 4, static_cast<uint32_t>(frame.payload.size()));
+  out[8] = static_cast<char>(frame.type);
+  out[9] = static_cast<char>(frame.kind);
+  store_le(out + 10, static_cast<uint16_t>(frame.code));
+  store_le(out + 12, frame.call);
+  store_le(out + 20, crc32c(frame.payload, crc32c({out, 20})));
+}
+
+}  // namespace
+
+std::string FrameStream::mac(const std::string& key, uint64_t number, std::string_view header,
+                             std::string_view payload) const {
+  std::string input;
+  input.reserve(8 + header.size() + payload.size());
+  Writer w(input);
+  w.u64(number);
+  w.raw(header);
+  w.raw(payload);
+  return std::string(as_view(hmac_sha256(key, input)).substr(0, kFrameMacBytes));
+}
+
+Status FrameStream::write(std::span<const Frame> frames) {
+  struct Extra {
+    char header[kFrameHeaderBytes];
+    std::string mac;
+  };
+  std::vector<Extra> extras(frames.size());
+  std::vector<std::string_view> pieces;
+  pieces.reserve(frames.size() * 3);
+  for (size_t i = 0; i < frames.size(); ++i) {
+    DRUMLIN_CHECK_LE(frames[i].payload.size(), size_t{kMaxFramePayloadBytes});
+    encode_header(frames[i], extras[i].header);
+    const std::string_view header(extras[i].header, kFrameHeaderBytes);
+    pieces.push_back(header);
+    pieces.push_back(frames[i].payload);
+    if (!send_key_.empty()) {
+      extras[i].mac = mac(send_key_, sent_, header, frames[i].payload);
+      pieces.push_back(extras[i].mac);
+    }
+    ++sent_;
+  }
+  return stream_->write_all(pieces);
+}
+
+// Small frames come many to a read; a large payload goes straight to where it belongs.
+Status FrameStream::read_exact(std::span<char> into) {
+  constexpr size_t kReadAheadBytes = 32 * 1024;
+  if (buffer_.empty()) buffer_.resize(kReadAheadBytes);
+  while (!into.empty()) {
+    if (begin_ == end_) {
+      if (into.size() >= buffer_.size()) return stream_->read_exact(into);
+      DRUMLIN_ASSIGN(const size_t n, stream_->read_some(buffer_));
+      if (n == 0) return {Code::kClosed, "the peer closed the connection"};
+      begin_ = 0;
+      end_ = n;
+    }
+    const size_t n = std::min(into.size(), end_ - begin_);
+    std::memcpy(into.data(), buffer_.data() + begin_, n);
+    begin_ += n;
+    into = into.subspan(n);
+  }
+  return {};
+}
+
+Result<Frame> FrameStream::read() {
+  char header[kFrameHeaderBytes];
+  DRUMLIN_TRY(read_exact(header));
+  const auto size = load_le<uint32_t>(header + 4);
+  if (load_le<uint32_t>(header) != kMagic || size > kMaxFramePayloadBytes) {
+    return Status(Code::kCorrupt, "not a frame");
+  }
+  Frame frame;
+  frame.payload.resize(size);
+  DRUMLIN_TRY(read_exact(frame.payload));
+  if (crc32c(frame.payload, crc32c({header, 20})) != load_le<uint32_t>(header + 20)) {
+    return Status(Code::kCorrupt, "frame checksum");
+  }
+  if (!receive_key_.empty()) {
+    char tag[kFrameMacBytes];
+    DRUMLIN_TRY(read_exact(tag));
+    if (!constant_time_equal({tag, kFrameMacBytes}, mac(receive_key_, received_, {header, kFrameHeaderBytes},
+                                                        frame.payload))) {
+      return Status(Code::kCorrupt, "frame MAC");
+    }
+  }
+  ++received_;
+  const auto type = static_cast<uint8_t>(header[8]);
+  if (type < 1 || type > 3) return Status(Code::kCorrupt, "frame type");
+  frame.type = static_cast<FrameType>(type);
+  frame.kind = static_cast<uint8_t>(header[9]);
+  frame.code = static_cast<Code>(load_le<uint16_t>(header + 10));
+  frame.call = load_le<uint64_t>(header + 12);
+  return frame;
+}
+
+}  // namespace drumlin::rpc

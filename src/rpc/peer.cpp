@@ -1,0 +1,208 @@
+#include "rpc/peer.h"
+
+#include <algorithm>
+#include <deque>
+
+namespace drumlin::rpc {
+
+// One call, on the caller's stack.
+struct Peer::Call {
+  explicit Call(Runtime& runtime) : done(runtime.scheduler(), runtime.clock()) {}
+  WaitQueue done;
+  bool sent = false;
+  bool finished = false;
+  Status status;
+  std::string payload;
+
+  void finish(Status s, std::string p = {}) {
+    status = std::move(s);
+    payload = std::move(p);
+    finished = true;
+    done.notify_all();
+  }
+};
+
+struct Peer::LaneState {
+  explicit LaneState(Runtime& runtime) : work(runtime.scheduler(), runtime.clock()) {}
+  std::deque<Frame> queue;
+  size_t queued_bytes = 0;
+  WaitQueue work;               // the queue has something, or the connection is gone
+  FrameStream* frames = nullptr;  // the live connection
+  bool broken = false;
+};
+
+Peer::Peer(Runtime& runtime, observe::Observer observer, const Identity& self,
+           Membership& membership, NodeId node, Endpoint endpoint, PeerOptions options)
+    : runtime_(runtime),
+      observer_(observer),
+      self_(self),
+      membership_(membership),
+      node_(node),
+      endpoint_(std::move(endpoint)),
+      options_(options) {
+  for (auto& lane : lanes_) lane = std::make_unique<LaneState>(runtime);
+}
+
+Peer::~Peer() = default;
+
+void Peer::start() {
+  if (std::exchange(started_, true)) return;
+  for (size_t i = 0; i < kLanes; ++i) {
+    runtime_.spawn("peer " + node_.to_string() + " lane " + std::to_string(i),
+                   [this, i] { run_lane(static_cast<Lane>(i)); });
+  }
+}
+
+void Peer::stop() {
+  stopping_.cancel();
+  for (auto& lane : lanes_) {
+    if (lane->frames != nullptr) lane->frames->stream().close();
+  }
+}
+
+bool Peer::connected(Lane lane) const { return lanes_[static_cast<size_t>(lane)]->frames != nullptr; }
+
+bool Peer::send(Lane lane, uint8_t kind, std::string payload) {
+  LaneState& state = *lanes_[static_cast<size_t>(lane)];
+  if (state.frames == nullptr || state.queued_bytes >= options_.queue_bytes) return false;
+  Frame frame{FrameType::kMessage, kind, Code::kOk, 0, std::move(payload)};
+  state.queued_bytes += frame.wire_bytes();
+  state.queue.push_back(std::move(frame));
+  state.work.notify_one();
+  return true;
+}
+
+Result<std::string> Peer::call(uint8_t kind, std::string payload, Instant deadline) {
+  LaneState& state = *lanes_[static_cast<size_t>(Lane::kBulk)];
+  if (state.frames == nullptr) return Status(Code::kUnavailable, "node " + node_.to_string() + " is not connected");
+  if (state.queued_bytes >= options_.queue_bytes) {
+    return Status(Code::kUnavailable, "the queue to node " + node_.to_string() + " is full");
+  }
+  const uint64_t id = next_call_++;
+  Call call(runtime_);
+  struct Registration {
+    Registration(std::map<uint64_t, Call*>& map, uint64_t key, Call* value) : calls(map), id(key) {
+      calls.emplace(id, value);
+    }
+    ~Registration() { calls.erase(id); }
+    std::map<uint64_t, Call*>& calls;
+    uint64_t id;
+  };
+  const Registration registration(calls_, id, &call);
+  Frame frame{FrameType::kRequest, kind, Code::kOk, id, std::move(payload)};
+  state.queued_bytes += frame.wire_bytes();
+  state.queue.push_back(std::move(frame));
+  state.work.notify_one();
+  while (!call.finished) {
+    if (call.done.wait(deadline, &stopping_) != Wake::kNotified) {
+      return Status(Code::kOutcomeUnknown, "no answer from node " + node_.to_string() + " in time");
+    }
+  }
+  if (!call.status.ok()) return call.status;
+  return std::move(call.payload);
+}
+
+void Peer::run_lane(Lane lane) {
+  LaneState& state = *lanes_[static_cast<size_t>(lane)];
+  Rng jitter = runtime_.random().stream("peer-retry/" + node_.to_string());
+  Duration pause = options_.retry_min;
+  while (!stopping_.cancelled()) {
+    const Instant began = runtime_.clock().now();
+    const Status ended = run_connection(state, lane);
+    if (stopping_.cancelled()) return;
+    observer_.log.debug("rpc", "connection ended",
+                        {{"peer", node_}, {"lane", static_cast<uint64_t>(lane)}, {"why", ended.to_string()}});
+    if (runtime_.clock().now() - began > options_.retry_max) pause = options_.retry_min;
+    if (!runtime_.sleep_for(jitter.duration_between(pause / 2, pause), &stopping_).ok()) return;
+    pause = std::min(pause * 2, options_.retry_max);
+  }
+}
+
+Status Peer::run_connection(LaneState& state, Lane lane) {
+  DRUMLIN_ASSIGN(auto stream, runtime_.network().connect(
+                                  endpoint_, after(runtime_.clock(), options_.connect_timeout)));
+  const Instant limit = after(runtime_.clock(), options_.handshake_timeout);
+  stream->set_read_deadline(limit);
+  stream->set_write_deadline(limit);
+  DRUMLIN_ASSIGN(Session session, dial_handshake(runtime_, *stream, self_, membership_, node_,
+                                                 static_cast<uint8_t>(lane)));
+  if (stopping_.cancelled()) return {Code::kCancelled, "stopping"};
+  stream->set_read_deadline(kNever);
+  stream->set_write_deadline(kNever);
+  observer_.log.debug("rpc", "connected", {{"peer", node_}, {"lane", static_cast<uint64_t>(lane)}});
+  observer_.trace("peer.connected", node_.value(), static_cast<uint64_t>(lane));
+
+  // The connection outlives whichever of its two fibers ends first.
+  auto frames = std::make_shared<FrameStream>(std::move(stream), std::move(session.send_key),
+                                              std::move(session.receive_key));
+  state.queue.clear();
+  state.queued_bytes = 0;
+  state.broken = false;
+  state.frames = frames.get();
+  WaitGroup reader(runtime_.scheduler(), runtime_.clock());
+  reader.add();
+  runtime_.spawn("peer " + node_.to_string() + " replies", [this, &state, &reader, frames] {
+    read_replies(state, *frames);
+    state.broken = true;
+    state.work.notify_all();
+    reader.done();
+  });
+  write_frames(state, *frames);
+  frames->stream().close();
+  state.frames = nullptr;
+  (void)reader.wait();
+  if (lane == Lane::kBulk) fail_calls({Code::kOutcomeUnknown, "the connection to node " + node_.to_string() + " broke"});
+  return {Code::kClosed, "connection lost"};
+}
+
+void Peer::write_frames(LaneState& state, FrameStream& frames) {
+  std::vector<Frame> batch;
+  while (!state.broken && !stopping_.cancelled()) {
+    if (state.queue.empty()) {
+      (void)state.work.wait(kNever, &stopping_);
+      continue;
+    }
+    batch.clear();
+    size_t bytes = 0;
+    while (!state.queue.empty() && batch.size() < 64 && bytes < (1u << 20)) {
+      Frame frame = std::move(state.queue.front());
+      state.queue.pop_front();
+      bytes += frame.wire_bytes();
+      if (frame.type == FrameType::kRequest) {
+        const auto call = calls_.find(frame.call);
+        if (call == calls_.end()) continue;  // its caller has given up: spare the peer
+        call->second->sent = true;
+      }
+      batch.push_back(std::move(frame));
+    }
+    frames.stream().set_write_deadline(after(runtime_.clock(), options_.write_timeout));
+    const Status written = frames.write(batch);
+    state.queued_bytes -= std::min(bytes, state.queued_bytes);
+    if (!written.ok()) return;
+  }
+}
+
+void Peer::read_replies(LaneState&, FrameStream& frames) {
+  for (;;) {
+    auto frame = frames.read();
+    if (!frame.ok()) return;
+    if (frame->type != FrameType::kReply) return;  // acceptors only reply
+    const auto call = calls_.find(frame->call);
+    if (call == calls_.end()) continue;  // answered after its deadline
+    if (frame->code == Code::kOk) {
+      call->second->finish({}, std::move(frame->payload));
+    } else {
+      call->second->finish({frame->code, std::move(frame->payload)});
+    }
+  }
+}
+
+void Peer::fail_calls(const Status& sent_status) {
+  for (auto& [id, call] : calls_) {
+    if (call->finished) continue;
+    call->finish(call->sent ? sent_status
+                            : Status(Code::kUnavailable, "node " + node_.to_string() + " went away"));
+  }
+}
+
+}  // namespace drumlin::rpc

@@ -1,0 +1,85 @@
+// Peer: our side of the conversation with one other node.
+//
+// A node dials every other node once per lane and only speaks, never listens, on what it dialled
+// (apart from replies): messages and requests go out on our connections, theirs come in through
+// Server. Lanes are separate connections, so a heartbeat never stands behind an 8 MiB append.
+//
+// Messages are fire and forget: dropped when the connection is down or the queue is full, which Raft
+// expects of a network. Calls have a deadline and an honest outcome.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "observe/observer.h"
+#include "rpc/frame.h"
+#include "rpc/handshake.h"
+#include "rpc/identity.h"
+#include "runtime/runtime.h"
+
+namespace drumlin::rpc {
+
+enum class Lane : uint8_t {
+  kControl = 0,  // heartbeats, votes: small, must not wait
+  kBulk = 1,     // appends, requests and their replies
+};
+inline constexpr size_t kLanes = 2;
+
+struct PeerOptions {
+  Duration connect_timeout = 1s;
+  Duration handshake_timeout = 5s;  // includes two syncs at first contact
+  Duration retry_min = 50ms;
+  Duration retry_max = 1s;
+  Duration write_timeout = 10s;      // a peer that takes nothing for so long is cut off
+  size_t queue_bytes = 64u << 20;    // a lane; beyond it messages are dropped, calls refused
+};
+
+class Peer {
+ public:
+  Peer(Runtime& runtime, observe::Observer observer, const Identity& self, Membership& membership,
+       NodeId node, Endpoint endpoint, PeerOptions options);
+  ~Peer();
+
+  // Starts the dialling fibers. stop() ends them; both are idempotent and do not yield.
+  void start();
+  void stop();
+
+  NodeId node() const { return node_; }
+  bool connected(Lane lane) const;
+  // Queues a message; false if dropped. Does not yield.
+  bool send(Lane lane, uint8_t kind, std::string payload);
+
+  // Yields until the reply. kUnavailable: the request did not leave this node (known not done).
+  // kOutcomeUnknown: it may have arrived. A reply's own Status comes back as such, with the payload
+  // as message. Goes on the bulk lane.
+  Result<std::string> call(uint8_t kind, std::string payload, Instant deadline);
+
+ private:
+  struct Call;
+  struct LaneState;
+  void run_lane(Lane lane);
+  Status run_connection(LaneState& state, Lane lane);
+  void write_frames(LaneState& state, FrameStream& frames);
+  void read_replies(LaneState& state, FrameStream& frames);
+  void fail_calls(const Status& sent_status);
+
+  Runtime& runtime_;
+  observe::Observer observer_;
+  const Identity& self_;
+  Membership& membership_;
+  NodeId node_;
+  Endpoint endpoint_;
+  PeerOptions options_;
+  std::array<std::unique_ptr<LaneState>, kLanes> lanes_;
+  std::map<uint64_t, Call*> calls_;
+  uint64_t next_call_ = 1;
+  Cancellation stopping_;
+  bool started_ = false;
+};
+
+}  // namespace drumlin::rpc
