@@ -70,8 +70,8 @@ class Scheduler {
   bool run_one();
   bool idle() const { return ready_.empty(); }
 
-  // Unwinds and ends every fiber of the domain, which can spawn no more. From within a fiber only
-  // of another domain.
+  // Unwinds and ends every fiber of the domain, which can spawn no more. The domain's first fiber is
+  // unwound last, so what lives on its stack outlives all others. Not from within a fiber.
   void kill(Domain& domain);
 
   // Marks the domain as dying: its fibers run no more, and the running one, if it is of this domain,

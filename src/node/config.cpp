@@ -1,0 +1,83 @@
+#include "node/config.h"
+
+#include <algorithm>
+
+#include "base/codec.h"
+#include "base/digest.h"
+#include "observe/log.h"
+
+namespace drumlin::node {
+namespace {
+
+Status bad(std::string message) { return {Code::kInvalidArgument, std::move(message)}; }
+
+bool is_loopback(const std::string& host) {
+  return host == "::1" || host.starts_with("127.");
+}
+
+}  // namespace
+
+Status Config::validate() {
+  if (id == NodeId()) return bad("node.id must be 1 or more");
+  if (members.empty()) {
+    members.push_back({id, {listen, peer_port}, {listen, s3_port}, {listen, api_port}});
+  }
+  std::sort(members.begin(), members.end(),
+            [](const Member& a, const Member& b) { return a.id < b.id; });
+  for (size_t i = 0; i < members.size(); ++i) {
+    if (members[i].id == NodeId()) return bad("cluster.nodes: id must be 1 or more");
+    if (members[i].id.value() > UINT32_MAX) return bad("cluster.nodes: id is too large");
+    if (i > 0 && members[i].id == members[i - 1].id) {
+      return bad("cluster.nodes: id " + members[i].id.to_string() + " appears twice");
+    }
+  }
+  if (std::none_of(members.begin(), members.end(), [&](const Member& m) { return m.id == id; })) {
+    return bad("cluster.nodes does not name this node (node.id = " + id.to_string() + ")");
+  }
+  if (members.size() > 64) return bad("cluster.nodes: at most 64 nodes");
+  if (shards < 1 || shards > 65536) return bad("cluster.shards must be 1..65536");
+  if (cluster_secret.empty() && members.size() > 1 && !is_loopback(listen)) {
+    return bad("cluster.secret is needed when node.listen is not a loopback address");
+  }
+  if (access_key.empty() || secret_key.empty()) {
+    return bad("auth.access_key and auth.secret_key must be set");
+  }
+  if (secret_key.size() < 8) return bad("auth.secret_key must have at least 8 characters");
+  if (s3_port == api_port || s3_port == peer_port || api_port == peer_port) {
+    return bad("ports.s3, ports.api and ports.peer must differ");
+  }
+  if (kv_engine != "rocksdb" && kv_engine != "memory") {
+    return bad("storage.kv must be \"rocksdb\" or \"memory\", not \"" + kv_engine + "\"");
+  }
+  observe::Level level;
+  if (!observe::parse_level(log_level, level)) {
+    return bad("log.level must be debug, info, warn or error, not \"" + log_level + "\"");
+  }
+  if (timers.election_ticks_min <= timers.heartbeat_ticks ||
+      timers.election_ticks_max < timers.election_ticks_min || timers.heartbeat_ticks == 0) {
+    return bad("timers: heartbeat < election_min <= election_max must hold");
+  }
+  return {};
+}
+
+const Member& Config::self() const {
+  for (const Member& m : members) {
+    if (m.id == id) return m;
+  }
+  DRUMLIN_UNREACHABLE("validate() was not called");
+}
+
+rpc::ClusterId Config::cluster_id() const {
+  std::string bytes;
+  Writer w(bytes);
+  w.bytes("drumlin cluster id");
+  w.bytes(cluster_name);
+  w.u32(shards);
+  for (const Member& m : members) w.u64(m.id.value());
+  const auto digest = hmac_sha256(cluster_secret, bytes);
+  rpc::ClusterId out;
+  std::copy_n(digest.begin(), out.size(), out.begin());
+  return out;
+}
+
+}  // namespace drumlin::node

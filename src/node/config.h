@@ -1,0 +1,77 @@
+// The configuration of one node. server/ fills it from a TOML file, DRUMLIN_* environment variables
+// and flags, in that order of increasing weight; the simulator fills it from a plan.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "base/strong_id.h"
+#include "base/time.h"
+#include "rpc/identity.h"
+#include "runtime/network.h"
+
+namespace drumlin::node {
+
+struct Member {
+  NodeId id;
+  Endpoint peer;  // where its peers reach it
+  Endpoint s3;    // for people: shown by `admin status`
+  Endpoint api;
+};
+
+struct Limits {
+  size_t body_bytes_in_flight = 256u << 20;  // of all requests; beyond it reading stops, then 503
+  size_t max_connections = 10000;            // a listener
+  size_t wal_queue_bytes = 64u << 20;
+  size_t log_cache_bytes = 1u << 20;         // a group: recent entries kept in memory
+  size_t uncommitted_bytes = 64u << 20;      // a group: proposals not yet committed
+  size_t append_bytes = 1u << 20;            // an append message; one entry may exceed it
+  size_t append_inflight_bytes = 32u << 20;  // a follower of a group
+  size_t append_inflight_messages = 256;
+  Duration request_timeout = 10s;            // a write or read inside the cluster, retries included
+};
+
+struct Timers {
+  Duration tick = 50ms;  // the unit of the next ones
+  uint32_t heartbeat_ticks = 2;
+  uint32_t election_ticks_min = 8;
+  uint32_t election_ticks_max = 16;
+};
+
+struct Config {
+  NodeId id{1};
+  std::string listen = "127.0.0.1";
+  uint16_t s3_port = 9000;
+  uint16_t api_port = 9001;
+  uint16_t peer_port = 9002;
+
+  std::string cluster_name = "drumlin";
+  std::string cluster_secret;       // empty: only on loopback, frames without MAC
+  uint32_t shards = 256;            // fixed at the cluster's first start
+  std::vector<Member> members;      // all nodes; empty means this one alone
+
+  std::string access_key;
+  std::string secret_key;
+  std::string region = "us-east-1";
+
+  std::string kv_engine = "rocksdb";  // or "memory"
+  std::string kv_path;                // where the engine's files are, on the machine (rocksdb)
+  uint64_t kv_cache_bytes = 64u << 20;
+  uint64_t kv_flush_wal_bytes = 256u << 20;  // flush the kv after so many bytes of log
+  uint64_t wal_segment_bytes = 64u << 20;
+  std::string log_level = "info";
+
+  Limits limits;
+  Timers timers;
+
+  // kInvalidArgument with a message for the operator. Fills `members` when empty.
+  Status validate();
+  const Member& self() const;
+  size_t replication() const { return members.size() < 3 ? members.size() : 3; }
+  // Digest of what makes a cluster one: name, secret, shards, node ids.
+  rpc::ClusterId cluster_id() const;
+};
+
+}  // namespace drumlin::node

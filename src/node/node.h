@@ -1,0 +1,43 @@
+// Node: the composition root. One configuration and one runtime in, a running node out. The same code
+// runs in the daemon (server/ joins it with host/) and in the simulator (sim/ joins it with itself).
+//
+// Start: superblock -> hard state -> kv -> write-ahead log (streamed) -> replicas -> peers -> listeners.
+// Stop: listeners -> requests under way -> replicas -> kv flush -> clean mark in the superblock.
+#pragma once
+
+#include <memory>
+
+#include "base/status.h"
+#include "node/config.h"
+#include "observe/observer.h"
+#include "replica/observer.h"
+#include "runtime/runtime.h"
+
+namespace drumlin::node {
+
+struct Hooks {
+  observe::LogSink log;
+  observe::TraceSink* trace = nullptr;             // simulation only
+  replica::ReplicaObserver* replicas = nullptr;    // simulation only
+};
+
+class Node {
+ public:
+  // `config` must have been validated.
+  Node(Runtime& runtime, Config config, Hooks hooks);
+  ~Node();
+
+  // Starts, serves until `stop` is cancelled, stops in order. On the domain's first fiber. Returns why
+  // it could not start, or OK after a stop. A node that meets a broken invariant or a failed sync
+  // while running does not return: it halts.
+  Status run(Cancellation& stop);
+
+  // For checkers and tests.
+  struct Parts;
+  Parts& parts() { return *parts_; }
+
+ private:
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace drumlin::node

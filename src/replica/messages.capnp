@@ -1,0 +1,52 @@
+# What nodes say to each other about the shards they share. Frame kinds: see messages.h.
+@0xb7d1f0a2c3e45869;
+
+using Cxx = import "/capnp/c++.capnp";
+$Cxx.namespace("drumlin::replica::wire");
+
+struct Entry {
+  term @0 :UInt64;
+  kind @1 :UInt8;
+  data @2 :Data;
+}
+
+# One message of the Raft core of one group. Fields that a type does not use are zero and cost little.
+struct RaftMessage {
+  group @0 :UInt32;
+  type @1 :UInt8;
+  reject @2 :Bool;
+  term @3 :UInt64;
+  index @4 :UInt64;
+  logTerm @5 :UInt64;
+  commit @6 :UInt64;
+  hintIndex @7 :UInt64;
+  hintTerm @8 :UInt64;
+  round @9 :UInt64;
+  entries @10 :List(Entry);    # consecutive, the first at index + 1
+}
+
+# Everything that one turn of a node's reactor has for one peer on one lane: the messages of many
+# groups share a frame.
+struct RaftBatch {
+  messages @0 :List(RaftMessage);
+}
+
+struct ProposeRequest {
+  shard @0 :UInt32;
+  command @1 :Data;
+}
+
+struct QueryRequest {
+  shard @0 :UInt32;
+  query @1 :Data;
+  wantBody @2 :Bool;
+  hasFirst @3 :Bool;           # a range as in RFC 9110: first-last, first-, -suffix
+  first @4 :UInt64;
+  hasLast @5 :Bool;
+  last @6 :UInt64;
+}
+
+struct QueryReply {
+  reply @0 :Data;
+  body @1 :Data;
+}

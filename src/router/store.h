@@ -1,0 +1,76 @@
+// Store: what the S3 handlers need of the cluster, whichever node they run on. All calls yield, take a
+// deadline, and are linearizable: they see every call that was answered before they began.
+//
+// Common errors: kUnavailable (nothing done, retry), kOutcomeUnknown (a write may or may not have been
+// done), kExhausted (slow down), kInvalidArgument.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/blob.h"
+#include "base/status.h"
+#include "base/time.h"
+#include "shard/types.h"
+
+namespace drumlin::router {
+
+// A range of bytes as RFC 9110 asks for it: first-last, first-, or the last `last` bytes (no first).
+struct ByteRange {
+  std::optional<uint64_t> first;
+  std::optional<uint64_t> last;
+};
+
+struct GotObject {
+  bool found = false;
+  uint64_t version = 0;  // of the object; if not found, of the last delete in its shard (0: none)
+  shard::ObjectRecord object;
+  // If the body was asked for: bytes [first, first + body.size()) of it. `unsatisfiable`: the range
+  // begins past the end.
+  bool unsatisfiable = false;
+  uint64_t first = 0;
+  Blob body;
+};
+
+struct Listing {
+  std::vector<shard::ListedKey> items;  // ascending by key bytes
+  bool truncated = false;
+};
+
+struct ListRequest {
+  std::string bucket;
+  std::string prefix;
+  std::string delimiter;
+  std::string after;       // keys (and common prefixes) strictly greater than this...
+  bool after_is_prefix = false;  // ...and, if it is a common prefix, than all keys that begin with it
+  size_t limit = 1000;
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // kAlreadyExists: it exists (ACTIVE). kAborted: a delete of that name is under way.
+  virtual Status create_bucket(std::string_view name, Instant deadline) = 0;
+  // kNotFound; kFailedPrecondition: not empty; kAborted: a concurrent change.
+  virtual Status delete_bucket(std::string_view name, Instant deadline) = 0;
+  virtual Result<shard::BucketRecord> get_bucket(std::string_view name, Instant deadline) = 0;
+  virtual Result<std::vector<shard::BucketRecord>> list_buckets(Instant deadline) = 0;
+
+  // kNotFound: no such bucket. kAborted: the bucket is being deleted. On success the version.
+  virtual Result<uint64_t> put_object(std::string_view bucket, std::string_view key,
+                                      shard::ObjectAttributes attributes, Blob body,
+                                      Instant deadline) = 0;
+  // kNotFound: no such bucket; an object that is not there is an OK with found = false.
+  virtual Result<GotObject> get_object(std::string_view bucket, std::string_view key, bool with_body,
+                                       std::optional<ByteRange> range, Instant deadline) = 0;
+  // Idempotent. The version of the delete.
+  virtual Result<uint64_t> delete_object(std::string_view bucket, std::string_view key,
+                                         Instant deadline) = 0;
+  virtual Result<Listing> list_objects(const ListRequest& request, Instant deadline) = 0;
+};
+
+}  // namespace drumlin::router

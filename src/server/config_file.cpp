@@ -1,0 +1,213 @@
+#include "server/config_file.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <functional>
+#include <sstream>
+#include <toml++/toml.h>
+#include <vector>
+
+namespace drumlin::server {
+namespace {
+
+Status bad(std::string message) { return {Code::kInvalidArgument, std::move(message)}; }
+
+// A setting: its dotted name, how to take a value, how to show the present one.
+struct Setting {
+  std::string name;
+  std::function<Status(std::string_view)> set;
+  std::function<std::string()> show;
+};
+
+template <typename T>
+Status parse_number(std::string_view text, T& out) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    return bad(fmt::format("\"{}\" is not a number in range", text));
+  }
+  out = value;
+  return {};
+}
+
+Setting text(std::string name, std::string& field, bool secret = false) {
+  return {std::move(name),
+          [&field](std::string_view v) {
+            field = v;
+            return Status();
+          },
+          [&field, secret] { return secret ? "\"...\"" : fmt::format("\"{}\"", field); }};
+}
+
+template <typename T>
+Setting number(std::string name, T& field) {
+  return {std::move(name), [&field](std::string_view v) { return parse_number(v, field); },
+          [&field] { return std::to_string(field); }};
+}
+
+Setting milliseconds(std::string name, Duration& field) {
+  return {std::move(name),
+          [&field](std::string_view v) {
+            uint32_t ms = 0;
+            DRUMLIN_TRY(parse_number(v, ms));
+            field = std::chrono::milliseconds(ms);
+            return Status();
+          },
+          [&field] { return std::to_string(to_ms(field)); }};
+}
+
+std::vector<Setting> settings_of(Settings& s) {
+  node::Config& c = s.config;
+  std::vector<Setting> out;
+  out.push_back({"node.id",
+                 [&c](std::string_view v) {
+                   uint64_t id = 0;
+                   DRUMLIN_TRY(parse_number(v, id));
+                   c.id = NodeId(id);
+                   return Status();
+                 },
+                 [&c] { return c.id.to_string(); }});
+  out.push_back(text("node.data", s.data_dir));
+  out.push_back(text("node.listen", c.listen));
+  out.push_back(text("node.region", c.region));
+  out.push_back(number("ports.s3", c.s3_port));
+  out.push_back(number("ports.api", c.api_port));
+  out.push_back(number("ports.peer", c.peer_port));
+  out.push_back(text("cluster.name", c.cluster_name));
+  out.push_back(text("cluster.secret", c.cluster_secret, /*secret=*/true));
+  out.push_back(number("cluster.shards", c.shards));
+  out.push_back(text("auth.access_key", c.access_key));
+  out.push_back(text("auth.secret_key", c.secret_key, /*secret=*/true));
+  out.push_back(text("storage.kv", c.kv_engine));
+  out.push_back(number("storage.kv_cache_bytes", c.kv_cache_bytes));
+  out.push_back(number("storage.kv_flush_wal_bytes", c.kv_flush_wal_bytes));
+  out.push_back(number("storage.wal_segment_bytes", c.wal_segment_bytes));
+  out.push_back(number("limits.body_bytes_in_flight", c.limits.body_bytes_in_flight));
+  out.push_back(number("limits.max_connections", c.limits.max_connections));
+  out.push_back(number("limits.wal_queue_bytes", c.limits.wal_queue_bytes));
+  out.push_back(number("limits.log_cache_bytes", c.limits.log_cache_bytes));
+  out.push_back(number("limits.uncommitted_bytes", c.limits.uncommitted_bytes));
+  out.push_back(number("limits.append_bytes", c.limits.append_bytes));
+  out.push_back(number("limits.append_inflight_bytes", c.limits.append_inflight_bytes));
+  out.push_back(number("limits.append_inflight_messages", c.limits.append_inflight_messages));
+  out.push_back(milliseconds("limits.request_timeout_ms", c.limits.request_timeout));
+  out.push_back(milliseconds("timers.tick_ms", c.timers.tick));
+  out.push_back(number("timers.heartbeat_ticks", c.timers.heartbeat_ticks));
+  out.push_back(number("timers.election_ticks_min", c.timers.election_ticks_min));
+  out.push_back(number("timers.election_ticks_max", c.timers.election_ticks_max));
+  out.push_back(text("log.level", c.log_level));
+  return out;
+}
+
+Result<Endpoint> endpoint_field(const toml::table& table, std::string_view key, bool required) {
+  const auto value = table[key].value<std::string>();
+  if (!value) {
+    if (required) return Status(bad(fmt::format("cluster.nodes: every node needs \"{}\"", key)));
+    return Endpoint{};
+  }
+  return Endpoint::parse(*value);
+}
+
+Status apply_nodes(const toml::array& nodes, Settings& settings) {
+  settings.config.members.clear();
+  for (const toml::node& item : nodes) {
+    const toml::table* table = item.as_table();
+    if (table == nullptr) return bad("cluster.nodes: must be a list of tables");
+    for (const auto& [key, unused] : *table) {
+      if (key != "id" && key != "peer" && key != "s3" && key != "api") {
+        return bad(fmt::format("cluster.nodes: unknown key \"{}\"", key.str()));
+      }
+    }
+    node::Member member;
+    const auto id = (*table)["id"].value<int64_t>();
+    if (!id || *id < 1) return bad("cluster.nodes: every node needs an id of 1 or more");
+    member.id = NodeId(static_cast<uint64_t>(*id));
+    DRUMLIN_ASSIGN(member.peer, endpoint_field(*table, "peer", true));
+    DRUMLIN_ASSIGN(member.s3, endpoint_field(*table, "s3", false));
+    DRUMLIN_ASSIGN(member.api, endpoint_field(*table, "api", false));
+    settings.config.members.push_back(std::move(member));
+  }
+  return {};
+}
+
+std::string value_text(const toml::node& value) {
+  if (const auto* s = value.as_string()) return s->get();
+  std::ostringstream out;
+  if (const auto* i = value.as_integer()) out << i->get();
+  if (const auto* b = value.as_boolean()) out << (b->get() ? "true" : "false");
+  if (const auto* f = value.as_floating_point()) out << f->get();
+  return out.str();
+}
+
+Status apply_entry(const std::string& name, const toml::node& value, Settings& settings) {
+  if (name == "cluster.nodes") {
+    if (const toml::array* nodes = value.as_array()) return apply_nodes(*nodes, settings);
+    return bad("cluster.nodes: must be a list of tables");
+  }
+  if (value.is_array() || value.is_table()) return bad(fmt::format("unknown section \"{}\"", name));
+  return apply_setting(name, value_text(value), settings);
+}
+
+}  // namespace
+
+Status apply_toml(std::string_view text_, std::string_view file_name, Settings& settings) {
+  toml::table root;
+  try {
+    root = toml::parse(text_, file_name);
+  } catch (const toml::parse_error& e) {
+    return bad(fmt::format("{}:{}: {}", file_name, e.source().begin.line, e.description()));
+  }
+  for (const auto& [section, content] : root) {
+    const toml::table* table = content.as_table();
+    if (table == nullptr) {
+      return bad(fmt::format("{}: \"{}\" belongs into a [section]", file_name, section.str()));
+    }
+    for (const auto& [key, value] : *table) {
+      const std::string name = fmt::format("{}.{}", section.str(), key.str());
+      const Status applied = apply_entry(name, value, settings);
+      if (!applied.ok()) {
+        return bad(fmt::format("{}:{}: {}", file_name, value.source().begin.line, applied.message()));
+      }
+    }
+  }
+  return {};
+}
+
+Status apply_setting(std::string_view name, std::string_view value, Settings& settings) {
+  for (const Setting& setting : settings_of(settings)) {
+    if (setting.name != name) continue;
+    const Status set = setting.set(value);
+    return set.ok() ? set : bad(fmt::format("{}: {}", name, set.message()));
+  }
+  return bad(fmt::format("unknown setting \"{}\"", name));
+}
+
+Status apply_environment(const std::map<std::string, std::string>& environment, Settings& settings) {
+  constexpr std::string_view kPrefix = "DRUMLIN_";
+  for (const auto& [variable, value] : environment) {
+    if (!variable.starts_with(kPrefix)) continue;
+    bool known = false;
+    for (const Setting& setting : settings_of(settings)) {
+      std::string expected(kPrefix);
+      for (char ch : setting.name) {
+        expected += ch == '.' ? '_' : static_cast<char>(ch >= 'a' && ch <= 'z' ? ch - 32 : ch);
+      }
+      if (expected != variable) continue;
+      known = true;
+      const Status set = setting.set(value);
+      if (!set.ok()) return bad(fmt::format("{}: {}", variable, set.message()));
+    }
+    if (!known) return bad(fmt::format("unknown environment variable {}", variable));
+  }
+  return {};
+}
+
+std::map<std::string, std::string> describe(const Settings& settings) {
+  Settings copy = settings;
+  std::map<std::string, std::string> out;
+  for (const Setting& setting : settings_of(copy)) out[setting.name] = setting.show();
+  return out;
+}
+
+}  // namespace drumlin::server

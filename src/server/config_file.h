@@ -1,0 +1,33 @@
+// From a TOML file, DRUMLIN_* environment variables and flags to a node::Config. Later sources win.
+// An unknown key is an error: a misspelt setting must not be a silent default.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+#include "node/config.h"
+
+namespace drumlin::server {
+
+// What the daemon needs besides the node's own configuration.
+struct Settings {
+  node::Config config;
+  std::string data_dir = "drumlin-data";
+};
+
+// Reads the file's text into `settings`. kInvalidArgument names file, line and key.
+Status apply_toml(std::string_view text, std::string_view file_name, Settings& settings);
+
+// One setting by its dotted name ("ports.s3" = "9100"); flags and environment go through here.
+// DRUMLIN_PORTS_S3 is "ports.s3". kInvalidArgument for an unknown name or a bad value.
+Status apply_setting(std::string_view name, std::string_view value, Settings& settings);
+
+// All DRUMLIN_* variables of `environment`; other names are not looked at.
+Status apply_environment(const std::map<std::string, std::string>& environment, Settings& settings);
+
+// Every setting's dotted name with its current value as TOML, secrets left out: for --help and docs.
+std::map<std::string, std::string> describe(const Settings& settings);
+
+}  // namespace drumlin::server

@@ -1,0 +1,82 @@
+// What a shard stores and answers about, as plain values. Their byte forms are in shard/codec.h.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/strong_id.h"
+#include "base/time.h"
+
+namespace drumlin::shard {
+
+// Names the bytes of an object apart from its metadata: the entry that brought them, and which of its
+// bodies. Never used twice.
+struct BodyId {
+  uint32_t shard = 0;
+  uint64_t index = 0;
+  uint32_t n = 0;
+  bool operator==(const BodyId&) const = default;
+};
+
+// Header-like pairs, in the order in which they came.
+using Pairs = std::vector<std::pair<std::string, std::string>>;
+
+// What a client sends with an object, besides its bytes.
+struct ObjectAttributes {
+  std::string etag;   // lower-case hex MD5, without quotes
+  Pairs headers;      // Content-Type, Cache-Control, ... as to be sent back
+  Pairs user;         // x-amz-meta-*, without the prefix, lower case
+  Pairs checksums;    // "crc32" -> base64 as sent
+};
+
+// An object of the present. version = index of the entry that wrote it; modified = its log time.
+struct ObjectRecord {
+  ObjectAttributes attributes;
+  uint64_t size = 0;
+  uint64_t version = 0;
+  WallTime modified{};
+  BodyId body;
+};
+
+enum class BucketState : uint8_t {
+  kCreating = 1,   // invisible: partitions get their rows
+  kActive = 2,
+  kDeleting = 3,   // visible: partitions close themselves if they are empty
+  kRemoving = 4,   // invisible: decided, rows become tombstones
+  kReopening = 5,  // visible: decided, rows open again
+};
+
+// The record in catalogue shard 0.
+struct BucketRecord {
+  std::string name;
+  uint64_t incarnation = 0;  // index of the create entry in shard 0
+  uint32_t partitions = 1;
+  uint64_t epoch = 0;
+  BucketState state = BucketState::kCreating;
+  WallTime created{};
+};
+
+enum class RowState : uint8_t { kOpen = 1, kClosed = 2, kTombstone = 3 };
+
+// A partition's copy, checked by every put.
+struct BucketRow {
+  uint64_t incarnation = 0;
+  uint64_t epoch = 0;
+  RowState state = RowState::kOpen;
+};
+
+// One item of a partition's ordered listing.
+struct ListedKey {
+  std::string key;
+  bool common_prefix = false;  // `key` is a prefix up to and with the delimiter
+  uint64_t size = 0;
+  uint64_t version = 0;
+  WallTime modified{};
+  std::string etag;
+};
+
+}  // namespace drumlin::shard
