@@ -1,0 +1,110 @@
+// Wal: the one write-ahead log of a node, shared by all of its Raft groups, so that everything
+// waiting shares one sync (group commit).
+//
+// append() queues and returns at once; a writer fiber takes all that is queued, writes it as one
+// batch, syncs once and tells. An LSN is the number of a record, from 1, in the order of append()
+// calls; a record counts once durable() has reached its LSN.
+//
+// Invariants
+//   - At most one batch is written and not yet synced. Hence only the last batch of the log can be
+//   torn;
+//     anything before it that does not match its checksum was damaged after it had been durable.
+//   - A file's successor is created only when the file is synced whole, and its own header is
+//   durable
+//     before the first batch goes in.
+//   - A failed write or sync halts the node: it is never retried (Rebello et al., ATC'20).
+//
+// Torn is not corrupt. Each batch says how far the log was durable when it was written. open() cuts
+// a bad batch at the end of the log if nothing says that it was ever durable, and refuses the log
+// if something does (kCorrupt, with file and offset): an acknowledged entry is never dropped
+// silently. What a cut leaves is synced before it counts. The bytes are described in wal/format.h.
+//
+// For now the log is never shortened at its front: it begins with record 1.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "base/strong_id.h"
+#include "base/time.h"
+#include "observe/observer.h"
+#include "runtime/runtime.h"
+#include "wal/record.h"
+
+namespace drumlin::wal {
+
+class Wal {
+ public:
+  struct Options {
+    std::string directory = "wal";
+    // A batch that would take a file past this begins a new one. A batch larger than it gets its
+    // own.
+    uint64_t segment_bytes = 64 << 20;
+    // What one write takes from the queue; one append() call larger than it is a batch of its own.
+    size_t max_batch_bytes = 4 << 20;
+    // overloaded() from here on. append() itself never refuses: admission is the caller's.
+    size_t queue_bytes = 64 << 20;
+    // Boot counter of the node (superblock); written into batches. A log of a later boot is
+    // refused.
+    uint64_t epoch = 0;
+    // The log must be there (the node has been formatted): an empty directory is kCorrupt.
+    bool must_exist = false;
+  };
+  // Gets each record of the log once, in order, replaced ones included. May yield. An error ends
+  // open().
+  using Visitor = std::function<Status(const Record&, const Location&)>;
+
+  // Reads the log, cuts a torn tail, makes what is left durable, starts the writer. Memory: one
+  // batch and the index (12 bytes a record). Yields. kCorrupt ("wal corrupt: <file> at offset <n>:
+  // <why>"), kUnsupported for another format version, errors of the disk and of the visitor.
+  static Result<std::unique_ptr<Wal>> open(Runtime& runtime, observe::Observer observer,
+                                           Options options, const Visitor& visitor);
+  // Drops what is not written yet. Does not yield.
+  ~Wal();
+  Wal(const Wal&) = delete;
+  Wal& operator=(const Wal&) = delete;
+
+  // Queues the records; never yields. The records of one call lie in one batch. A record at or
+  // before its group's last index replaces the suffix from there; one further than the next index
+  // (a snapshot took the place of what is between) starts the group's log anew. Returns the LSN
+  // that durable() must reach.
+  Lsn append(std::vector<Record> records);
+
+  // The highest LSN that is on stable storage. After open(): all that was found.
+  Lsn durable() const;
+  // Called on the writer fiber after each sync with the new durable(). Must not yield.
+  void set_on_durable(std::function<void(Lsn)> callback);
+  // kTimeout at the deadline, kCancelled if the log closes first.
+  Status wait_durable(Lsn lsn, Instant deadline);
+
+  bool overloaded() const;
+  size_t queued_bytes() const;  // queued or being written
+  // Bytes of the log over its life, file headers left out, the queue included. Only grows.
+  uint64_t bytes_appended() const;
+
+  // The records [first, last] of a group as far as they are there, in order, until their data
+  // exceeds max_bytes; at least one. Checksums are verified. Yields unless all are still queued.
+  // kNotFound if `first` is not there, kCorrupt with file and offset.
+  Result<std::vector<Record>> read(GroupId group, LogIndex first, LogIndex last, size_t max_bytes);
+
+  // Empty if there is no such record, or it is not written yet. Does not yield.
+  std::optional<Location> locate(GroupId group, LogIndex index) const;
+  // The last index of a group's log, queued ones included; 0 if none. Does not yield.
+  LogIndex last_index(GroupId group) const;
+
+  // Writes what is queued, leaves a note that all of it is durable, stops the writer. Yields.
+  // Nothing may be appended once it has been called. Idempotent.
+  Status close();
+
+ private:
+  struct State;
+  explicit Wal(std::shared_ptr<State> state);
+  std::shared_ptr<State> state_;  // shared with the writer fiber, which may outlive this object
+};
+
+}  // namespace drumlin::wal
