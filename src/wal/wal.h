@@ -87,9 +87,9 @@ class Wal {
   // Bytes of the log over its life, file headers left out, the queue included. Only grows.
   uint64_t bytes_appended() const;
 
-  // The records [first, last] of a group as far as they are there, in order, until their data
-  // exceeds max_bytes; at least one. Checksums are verified. Yields unless all are still queued.
-  // kNotFound if `first` is not there, kCorrupt with file and offset.
+  // The records [first, last] of a group, in order, as far as they are there and their data fits
+  // max_bytes; at least one. Checksums are verified. Yields unless all are still queued. kNotFound
+  // if `first` is not there, kCorrupt with file and offset.
   Result<std::vector<Record>> read(GroupId group, LogIndex first, LogIndex last, size_t max_bytes);
 
   // Empty if there is no such record, or it is not written yet. Does not yield.

@@ -1,0 +1,354 @@
+#include "wal/wal.h"
+
+#include <algorithm>
+#include <deque>
+#include <limits>
+#include <utility>
+
+#include "wal/files.h"
+#include "wal/format.h"
+#include "wal/index.h"
+#include "wal/recovery.h"
+
+namespace drumlin::wal {
+
+struct Wal::State {
+  // One append(): its records are the next `records` of the queue.
+  struct Call {
+    size_t records = 0;
+    size_t bytes = 0;
+  };
+  // A stretch of one batch to read, or one record that is still in memory.
+  struct Piece {
+    std::optional<Record> queued;
+    uint32_t batch = 0;
+    uint32_t offset = 0;
+    uint32_t length = 0;
+    LogIndex first;
+    size_t records = 0;
+  };
+
+  State(Runtime& node_runtime, observe::Observer node_observer, Options wal_options)
+      : runtime(node_runtime),
+        observer(node_observer),
+        options(std::move(wal_options)),
+        files(runtime, options.directory),
+        work(runtime.scheduler(), runtime.clock()),
+        progress(runtime.scheduler(), runtime.clock()),
+        batches_total(observer.metrics.counter("drumlin_wal_batches_total", "Batches written")),
+        bytes_total(
+            observer.metrics.counter("drumlin_wal_bytes_total", "Bytes of batches written")),
+        sync_seconds(
+            observer.metrics.latency("drumlin_wal_sync_seconds", "Write and sync of a batch")) {}
+
+  void run();
+  std::vector<const Record*> take();
+  void write(const std::vector<const Record*>& records);
+  void write_bytes(const EncodedBatch& batch, const std::vector<const Record*>& records, Lsn lsn);
+  void rotate(Lsn first);
+  void must(const Status& status, const char* what) {
+    if (status.ok()) return;
+    runtime.halt("wal: " + std::string(what) + " " + files[files.count() - 1].path + ": " +
+                 status.to_string());
+  }
+  std::vector<Piece> plan(GroupId group, LogIndex first, LogIndex last, size_t max_bytes) const;
+  Status read_piece(GroupId group, const Piece& piece, std::vector<Record>& into);
+
+  Runtime& runtime;
+  observe::Observer observer;
+  Options options;
+  Files files;
+  Index index;
+  WaitQueue work;      // the writer waits here
+  WaitQueue progress;  // wait_durable() and close() wait here
+  observe::Counter& batches_total;
+  observe::Counter& bytes_total;
+  observe::Histogram& sync_seconds;
+  std::function<void(Lsn)> on_durable;
+
+  std::unique_ptr<File> tail;  // the last file
+  uint64_t tail_bytes = 0;
+  Lsn last;  // given out
+  Lsn durable;
+  Lsn claimed;                 // the highest durable LSN that a durable batch states
+  uint64_t written_bytes = 0;  // of batches, over the life of the log
+
+  std::deque<Record> queue;  // not written yet; the last one has LSN `last`
+  std::deque<Call> calls;
+  size_t unwritten_bytes = 0;
+  size_t unsynced_bytes = 0;  // of the batch being synced
+  bool closing = false;
+  bool abandoned = false;  // the Wal object is gone
+  bool done = false;       // the writer has ended
+};
+
+Wal::Wal(std::shared_ptr<State> state) : state_(std::move(state)) {}
+
+Wal::~Wal() {
+  state_->abandoned = true;
+  state_->on_durable = nullptr;
+  state_->work.notify_all();
+}
+
+Result<std::unique_ptr<Wal>> Wal::open(Runtime& runtime, observe::Observer observer,
+                                       Options options, const Visitor& visitor) {
+  DRUMLIN_CHECK_LE(options.segment_bytes, uint64_t{1} << 31);
+  DRUMLIN_CHECK_LE(options.max_batch_bytes, kMaxBatchBytes);
+  auto state = std::make_shared<State>(runtime, observer, std::move(options));
+  Recovery recovery(runtime, observer, state->options, state->files, state->index, visitor);
+  DRUMLIN_ASSIGN(Recovered found, recovery.run());
+  state->tail = std::move(found.tail);
+  state->tail_bytes = found.tail_bytes;
+  state->last = found.last;
+  state->durable = found.last;
+  state->claimed = found.claimed;
+  state->written_bytes = found.bytes;
+  // From here on damage to what was found is known as damage.
+  if (state->claimed < state->last) state->write({});
+  runtime.spawn("wal", [state] { state->run(); });
+  return std::unique_ptr<Wal>(new Wal(std::move(state)));
+}
+
+Lsn Wal::append(std::vector<Record> records) {
+  State& s = *state_;
+  DRUMLIN_CHECK(!s.closing, "append to a closed log");
+  if (records.empty()) return s.last;
+  State::Call call;
+  call.records = records.size();
+  for (Record& record : records) {
+    DRUMLIN_CHECK_LE(record.group.value(), std::numeric_limits<uint32_t>::max());
+    ++s.last;
+    if (record.index.value() != 0) s.index.queue(record.group, record.index, s.last);
+    call.bytes += record_bytes(record);
+    s.queue.push_back(std::move(record));
+  }
+  DRUMLIN_CHECK_LE(call.bytes, kMaxBatchBytes / 2);
+  s.unwritten_bytes += call.bytes;
+  s.calls.push_back(call);
+  s.work.notify_one();
+  return s.last;
+}
+
+Lsn Wal::durable() const {
+  return state_->durable;
+}
+
+void Wal::set_on_durable(std::function<void(Lsn)> callback) {
+  state_->on_durable = std::move(callback);
+}
+
+Status Wal::wait_durable(Lsn lsn, Instant deadline) {
+  const std::shared_ptr<State> s = state_;
+  while (s->durable < lsn) {
+    if (s->done || s->abandoned) return {Code::kCancelled, "the log is closed"};
+    const Wake wake = s->progress.wait(deadline);
+    if (wake != Wake::kNotified) return wake_status(wake);
+  }
+  return {};
+}
+
+bool Wal::overloaded() const {
+  return queued_bytes() >= state_->options.queue_bytes;
+}
+
+size_t Wal::queued_bytes() const {
+  return state_->unwritten_bytes + state_->unsynced_bytes;
+}
+
+uint64_t Wal::bytes_appended() const {
+  return state_->written_bytes + state_->unwritten_bytes;
+}
+
+Status Wal::close() {
+  const std::shared_ptr<State> s = state_;
+  s->closing = true;
+  s->work.notify_all();
+  while (!s->done)
+    s->progress.wait();
+  return {};
+}
+
+// The writer fiber.
+void Wal::State::run() {
+  while (!abandoned) {
+    if (!calls.empty()) {
+      write(take());
+    } else if (closing) {
+      if (claimed < durable) write({});
+      break;
+    } else {
+      work.wait();
+    }
+  }
+  done = true;
+  progress.notify_all();
+}
+
+// The records of as many whole calls as fit one batch. They stay in the queue until they are
+// written.
+std::vector<const Record*> Wal::State::take() {
+  size_t records = 0;
+  size_t total = 0;
+  for (const Call& call : calls) {
+    if (records != 0 && total + call.bytes > options.max_batch_bytes) break;
+    records += call.records;
+    total += call.bytes;
+  }
+  std::vector<const Record*> taken;
+  taken.reserve(records);
+  for (size_t i = 0; i < records; ++i)
+    taken.push_back(&queue[i]);
+  return taken;
+}
+
+// Writes and syncs one batch of the queue's first records, or a marker. References into the deque
+// stay good while others append.
+void Wal::State::write(const std::vector<const Record*>& records) {
+  const Instant start = runtime.clock().now();
+  const BatchPlan plan(records);
+  DRUMLIN_CHECK_LE(plan.length, kMaxBatchBytes);
+  DRUMLIN_CHECK_LE(plan.groups.size(), size_t{kMaxBatchGroups});
+  if (records.empty()) {
+    DRUMLIN_CHECK(queue.empty());
+    ++last;  // a marker takes an LSN of its own
+  }
+  const Lsn lsn = records.empty() ? last : last - queue.size() + 1;
+  const Lsn end = records.empty() ? last : lsn + records.size() - 1;
+  if (tail_bytes > kFileHeaderBytes && tail_bytes + plan.length > options.segment_bytes) {
+    rotate(lsn);
+  }
+  const Lsn states = durable;
+  const EncodedBatch batch =
+      encode(plan, files[files.count() - 1].header.salt, lsn, states, options.epoch);
+  write_bytes(batch, records, lsn);
+  must(tail->sync(), "cannot sync");
+  claimed = states;
+  durable = end;
+  unsynced_bytes = 0;
+  batches_total.Increment();
+  bytes_total.Increment(static_cast<double>(batch.bytes.size()));
+  sync_seconds.Observe(to_seconds(runtime.clock().now() - start));
+  observer.trace("wal.durable", durable.value(), tail_bytes);
+  if (on_durable) on_durable(durable);
+  progress.notify_all();
+}
+
+void Wal::State::write_bytes(const EncodedBatch& batch, const std::vector<const Record*>& records,
+                             Lsn lsn) {
+  must(tail->write_at(tail_bytes, batch.bytes), "cannot write");
+  const uint32_t number =
+      index.add_batch({lsn, files.count() - 1, static_cast<uint32_t>(tail_bytes),
+                       static_cast<uint32_t>(batch.bytes.size())});
+  for (size_t i = 0; i < records.size(); ++i) {
+    if (records[i]->index.value() == 0) continue;
+    index.written(records[i]->group, records[i]->index, lsn + i, number, batch.offsets[i],
+                  static_cast<uint32_t>(record_bytes(*records[i])));
+  }
+  tail_bytes += batch.bytes.size();
+  written_bytes += batch.bytes.size();
+  queue.erase(queue.begin(), queue.begin() + static_cast<std::ptrdiff_t>(records.size()));
+  for (size_t left = records.size(); left > 0; calls.pop_front()) {
+    left -= calls.front().records;
+    unwritten_bytes -= calls.front().bytes;
+    unsynced_bytes += calls.front().bytes;
+  }
+}
+
+void Wal::State::rotate(Lsn first) {
+  DRUMLIN_CHECK_EQ(durable + 1, first);  // every batch of the old file is synced
+  Result<std::unique_ptr<File>> created = files.create(first);
+  if (!created.ok()) must(created.status(), "cannot make the file after");
+  tail = std::move(*created);
+  tail_bytes = kFileHeaderBytes;
+  observer.trace("wal.rotate", first.value(), files.count());
+}
+
+std::optional<Location> Wal::locate(GroupId group, LogIndex index) const {
+  const std::optional<Index::Entry> entry = state_->index.find(group, index);
+  if (!entry || entry->queued) return std::nullopt;
+  const Index::Batch& batch = state_->index.batch(entry->batch);
+  return Location{state_->files[batch.file].path, batch.offset, batch.length, batch.lsn};
+}
+
+LogIndex Wal::last_index(GroupId group) const {
+  return state_->index.last(group);
+}
+
+Result<std::vector<Record>> Wal::read(GroupId group, LogIndex first, LogIndex last,
+                                      size_t max_bytes) {
+  const std::shared_ptr<State> s = state_;
+  // What is to be read is settled before the first yield: a suffix replaced meanwhile does not mix
+  // in.
+  const std::vector<State::Piece> pieces = s->plan(group, first, last, max_bytes);
+  if (pieces.empty()) {
+    return Status(Code::kNotFound,
+                  "the log of group " + group.to_string() + " has no entry " + first.to_string());
+  }
+  std::vector<Record> records;
+  for (const State::Piece& piece : pieces) {
+    if (piece.queued) {
+      records.push_back(*piece.queued);
+    } else {
+      DRUMLIN_TRY(s->read_piece(group, piece, records));
+    }
+  }
+  return records;
+}
+
+std::vector<Wal::State::Piece> Wal::State::plan(GroupId group, LogIndex first, LogIndex last_wanted,
+                                                size_t max_bytes) const {
+  std::vector<Piece> pieces;
+  size_t total = 0;
+  for (LogIndex at = first; at <= last_wanted; ++at) {
+    const std::optional<Index::Entry> entry = index.find(group, at);
+    if (!entry) break;
+    const Record* queued =
+        entry->queued ? &queue[entry->lsn.value() + queue.size() - last.value() - 1] : nullptr;
+    const size_t size = queued != nullptr ? queued->data.size() : entry->length - kRecordFixedBytes;
+    if (!pieces.empty() && total + size > max_bytes) break;
+    total += size;
+    if (queued != nullptr) {
+      pieces.emplace_back().queued = *queued;
+      continue;
+    }
+    Piece* run = pieces.empty() ? nullptr : &pieces.back();
+    if (run == nullptr || run->batch != entry->batch ||
+        run->offset + run->length != entry->offset) {
+      run = &pieces.emplace_back();
+      run->batch = entry->batch;
+      run->offset = entry->offset;
+      run->first = at;
+    }
+    run->length += entry->length;
+    ++run->records;
+  }
+  return pieces;
+}
+
+Status Wal::State::read_piece(GroupId group, const Piece& piece, std::vector<Record>& into) {
+  const Index::Batch batch = index.batch(piece.batch);
+  const Files::Entry file = files[batch.file];
+  const uint64_t offset = uint64_t{batch.offset} + piece.offset;
+  const auto bad = [&](uint64_t at, const std::string& why) {
+    return Status(Code::kCorrupt,
+                  "wal corrupt: " + file.path + " at offset " + std::to_string(at) + ": " + why);
+  };
+  DRUMLIN_ASSIGN(const std::shared_ptr<File> reader, files.reader(batch.file));
+  std::string bytes(piece.length, '\0');
+  DRUMLIN_ASSIGN(const size_t got, reader->read_at(offset, bytes));
+  if (got != bytes.size()) return bad(offset, "the file ends inside the record");
+  size_t at = 0;
+  for (size_t i = 0; i < piece.records; ++i) {
+    Result<Record> record =
+        decode_record(std::string_view(bytes).substr(at), file.header.salt, batch.lsn);
+    if (!record.ok()) return bad(offset + at, record.status().message());
+    if (record->group != group || record->index != piece.first + i) {
+      return bad(offset + at, "another record lies here");
+    }
+    at += record_bytes(*record);
+    into.push_back(std::move(*record));
+  }
+  return {};
+}
+
+}  // namespace drumlin::wal
