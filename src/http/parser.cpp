@@ -1,5 +1,6 @@
 #include "http/parser.h"
 
+#include <algorithm>
 #include <boost/beast/http/basic_parser.hpp>
 #include <cstring>
 
@@ -130,14 +131,15 @@ namespace {
 bool names_other_version(std::string_view line) {
   const size_t n = line.size();
   const auto digit = [](char c) { return c >= '0' && c <= '9'; };
-  return n > 8 && line.substr(n - 8, 5) == "HTTP/" && digit(line[n - 3]) && line[n - 2] == '.' &&
+  return n > 8 && std::count(line.begin(), line.end(), ' ') == 2 &&
+         line.substr(n - 8, 5) == "HTTP/" && digit(line[n - 3]) && line[n - 2] == '.' &&
          digit(line[n - 1]);
 }
 
 Malformed explain(const error_code& error, std::string_view block) {
   const std::string_view line = block.substr(0, block.find('\r'));
   if (error == beast::http::error::bad_version && names_other_version(line)) {
-    return {505, "HTTP/1.1 is spoken here"};
+    return {505, "only HTTP/1.1 and 1.0"};
   }
   return {400, error ? error.message() : "incomplete head"};
 }

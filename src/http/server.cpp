@@ -87,21 +87,22 @@ void Server::accept_loop() {
       continue;
     }
     if (stopping_) return;
-    const bool full = connections_.size() - refusing_ >= limits_.max_connections;
+    const bool full = serving_ >= limits_.max_connections;
     if (full && refusing_ >= kMaxRefusing) continue;  // closes it
     // A std::function is copyable, a stream is not.
     auto shared = std::make_shared<std::unique_ptr<Stream>>(std::move(*stream));
     fibers_.add();
-    if (full) ++refusing_;
+    ++(full ? refusing_ : serving_);
     runtime_.spawn("http connection", [this, shared, full] {
       serve(std::move(*shared), full);
-      if (full) --refusing_;
+      --(full ? refusing_ : serving_);
       fibers_.done();
     });
   }
 }
 
 void Server::serve(std::unique_ptr<Stream> stream, bool refused) {
+  if (stopping_) return;
   Connection connection(*this, next_connection_++, *stream);
   Next next = refused ? answer_error(connection, 503, "too many connections") : Next::kRequest;
   while (next == Next::kRequest) {

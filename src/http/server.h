@@ -71,6 +71,7 @@ class Server {
   std::map<uint64_t, Connection*> connections_;  // by order of arrival
   uint64_t next_connection_ = 0;
   uint64_t requests_ = 0;
+  size_t serving_ = 0;   // connections within the limit, from their acceptance on
   size_t refusing_ = 0;  // fibers that tell a connection over the limit so
   bool started_ = false;
   bool stopping_ = false;
