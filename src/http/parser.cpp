@@ -139,7 +139,7 @@ bool names_other_version(std::string_view line) {
 Malformed explain(const error_code& error, std::string_view block) {
   const std::string_view line = block.substr(0, block.find('\r'));
   if (error == beast::http::error::bad_version && names_other_version(line)) {
-    return {505, "only HTTP/1.1 and 1.0"};
+    return {505, "that version of HTTP is not spoken here"};
   }
   return {400, error ? error.message() : "incomplete head"};
 }
