@@ -305,6 +305,23 @@ TEST_F(ServerTest, HandlersSeeThatTheClientLeft) {
   EXPECT_EQ(seen, (Lines{"PUT /x closed", "PUT /y closed", "PUT /z closed"}));
 }
 
+TEST_F(ServerTest, WhatHasArrivedIsNotHeldBack) {
+  std::string got;
+  double when = -1;
+  serve([&](Exchange& exchange) {
+    char block[100];
+    for (;;) {
+      const auto n = exchange.read_body(block);
+      if (!n.ok() || *n == 0) return;
+      if (when < 0) when = world.clock().seconds();
+      got.append(block, *n);
+    }
+  });
+  talk({"PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n5\r\n"});
+  EXPECT_EQ(got, "hello") << "though the next chunk was announced and never came";
+  EXPECT_EQ(when, 0);
+}
+
 TEST_F(ServerTest, HeadHasTheLengthButNoBody) {
   serve([&](Exchange& exchange) {
     const std::string& target = exchange.head().target;
