@@ -1,0 +1,233 @@
+#include "s3/handler.h"
+
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/codec.h"
+#include "base/digest.h"
+#include "http/date.h"
+
+namespace drumlin::s3 {
+namespace {
+
+class ExchangeBody : public BodySource {
+ public:
+  explicit ExchangeBody(http::Exchange& exchange) : exchange_(exchange) {}
+  Result<size_t> read(std::span<char> into) override { return exchange_.read_body(into); }
+
+ private:
+  http::Exchange& exchange_;
+};
+
+ErrorCode code_of(auth::AuthFailure failure, bool presigned) {
+  using enum auth::AuthFailure;
+  switch (failure) {
+    case kMissing:
+    case kExpired:
+    case kInvalidDate:
+    case kUnsignedHeaders:
+      return ErrorCode::kAccessDenied;
+    case kUnsupported:
+      return ErrorCode::kInvalidRequest;
+    case kMalformed:
+    case kWrongRegion:
+      return presigned ? ErrorCode::kAuthorizationQueryParametersError
+                       : ErrorCode::kAuthorizationHeaderMalformed;
+    case kUnknownAccessKey:
+      return ErrorCode::kInvalidAccessKeyId;
+    case kSignatureMismatch:
+      return ErrorCode::kSignatureDoesNotMatch;
+    case kTimeSkewed:
+      return ErrorCode::kRequestTimeTooSkewed;
+    case kMissingContentSha256:
+      return ErrorCode::kInvalidRequest;
+    case kInvalidContentSha256:
+      return ErrorCode::kInvalidArgument;
+  }
+  DRUMLIN_UNREACHABLE();
+}
+
+ErrorCode code_of_status(int status) {
+  switch (status) {
+    case 400:
+      return ErrorCode::kBadRequest;
+    case 408:
+      return ErrorCode::kRequestTimeout;
+    case 411:
+      return ErrorCode::kMissingContentLength;
+    case 413:
+      return ErrorCode::kEntityTooLarge;
+    case 414:
+      return ErrorCode::kUriTooLong;
+    case 431:
+      return ErrorCode::kRequestHeaderSectionTooLarge;
+    case 501:
+      return ErrorCode::kNotImplemented;
+    case 503:
+      return ErrorCode::kSlowDown;
+    case 505:
+      return ErrorCode::kVersionNotSupported;
+    default:
+      return status < 500 ? ErrorCode::kBadRequest : ErrorCode::kInternalError;
+  }
+}
+
+std::string_view path_of(std::string_view target) {
+  return target.substr(0, target.find('?'));
+}
+
+std::string upper_hex(uint64_t value) {
+  static constexpr char kDigits[] = "0123456789ABCDEF";
+  std::string out;
+  for (int shift = 60; shift >= 0; shift -= 4)
+    out.push_back(kDigits[(value >> shift) & 15]);
+  return out;
+}
+
+}  // namespace
+
+struct S3Handler::Trace {
+  Operation operation = Operation::kNone;
+  std::string request_id;
+  std::string host_id;
+  int status = 0;
+  std::string_view error;  // its code, or empty
+};
+
+S3Handler::S3Handler(Runtime& runtime, observe::Observer observer, router::Store& store,
+                     Settings settings)
+    : runtime_(runtime),
+      observer_(observer),
+      store_(store),
+      settings_(std::move(settings)),
+      owner_id_(hex(sha256("drumlin owner\n" + settings_.access_key))),
+      verifier_{settings_.region, auth::single_key({settings_.access_key, settings_.secret_key})},
+      body_bytes_(runtime.scheduler(), runtime.clock(), settings_.body_bytes_in_flight),
+      ids_(runtime.random().stream("s3.request_ids")) {
+  static constexpr std::array<const char*, 6> kClasses = {"0xx", "1xx", "2xx", "3xx", "4xx", "5xx"};
+  for (size_t i = 0; i < kOperations; ++i) {
+    const std::string operation(operation_name(static_cast<Operation>(i)));
+    for (size_t c = 2; c < kClasses.size(); ++c) {
+      instruments_[i].by_class[c] =
+          &observer_.metrics.counter("drumlin_s3_requests_total", "S3 requests answered.",
+                                     {{"operation", operation}, {"class", kClasses[c]}});
+    }
+    instruments_[i].latency = &observer_.metrics.latency(
+        "drumlin_s3_request_seconds", "From the end of a request's head to the end of its answer.",
+        {{"operation", operation}});
+  }
+}
+
+S3Handler::Trace S3Handler::new_trace() {
+  Trace trace;
+  trace.request_id = upper_hex(ids_.next());
+  std::string host(16, '\0');
+  store_le(host.data(), ids_.next());
+  store_le(host.data() + 8, ids_.next());
+  trace.host_id = base64_encode(host);
+  return trace;
+}
+
+void S3Handler::add_common(http::Headers& headers, const Trace& trace) {
+  headers.append("x-amz-request-id", trace.request_id);
+  headers.append("x-amz-id-2", trace.host_id);
+  headers.append("Date", http::format_date(runtime_.clock().wall()));
+  headers.append("Server", "Drumlin");
+}
+
+Outcome<auth::Verified> S3Handler::authenticate(const http::RequestHead& head) {
+  std::vector<auth::HeaderView> views;
+  views.reserve(head.headers.size());
+  for (const http::Header& header : head.headers)
+    views.push_back({header.name, header.value});
+  auth::VerifyResult result =
+      verifier_.verify({head.method, head.target, views}, runtime_.clock().wall());
+  if (auto* verified = std::get_if<auth::Verified>(&result)) return std::move(*verified);
+  const auth::AuthError& refused = std::get<auth::AuthError>(result);
+  const bool presigned = !head.headers.has("Authorization");
+  Error error(code_of(refused.failure, presigned), refused.message);
+  if (refused.failure == auth::AuthFailure::kWrongRegion) {
+    return std::move(error).with("Region", settings_.region);
+  }
+  return error;
+}
+
+Outcome<Response> S3Handler::serve(const http::RequestHead& head, BodySource& body, Trace& trace) {
+  DRUMLIN_S3_ASSIGN(const auth::Verified verified, authenticate(head));
+  DRUMLIN_S3_ASSIGN(const Target target, parse_target(head.target));
+  DRUMLIN_S3_ASSIGN(trace.operation, route(head.method, target));
+  DRUMLIN_S3_TRY(refuse_unbuilt_headers(trace.operation, head.headers, owner_id_));
+  Context context{runtime_, store_, settings_, owner_id_, body_bytes_};
+  return run(trace.operation, context, {head, target, verified, body});
+}
+
+Response S3Handler::error_response(const Error& error, const http::RequestHead& head,
+                                   const Trace& trace) {
+  Response response;
+  response.status = info(error.code).status;
+  response.headers = error.headers;
+  response.headers.append("Content-Type", "application/xml");
+  // Nothing but a length would tell the client of a HEAD about it.
+  response.content_length = head.method == "HEAD" ? std::optional<uint64_t>(0) : std::nullopt;
+  response.text = render(error, path_of(head.target), trace.request_id, trace.host_id);
+  return response;
+}
+
+void S3Handler::handle(http::Exchange& exchange) {
+  Trace trace = new_trace();
+  ExchangeBody body(exchange);
+  Outcome<Response> outcome = serve(exchange.head(), body, trace);
+  if (!outcome.ok()) {
+    trace.error = info(outcome.error().code).name;
+    outcome = error_response(outcome.error(), exchange.head(), trace);
+  }
+  Response& response = *outcome;
+  trace.status = response.status;
+  http::ResponseHead head;
+  head.status = response.status;
+  head.headers = std::move(response.headers);
+  add_common(head.headers, trace);
+  if (exchange.head().method == "HEAD") head.content_length = response.content_length;
+  const Status sent = exchange.respond(std::move(head), response.body());
+  if (!sent.ok() && trace.error.empty()) trace.error = "ClientGone";
+  record(exchange, trace);
+}
+
+void S3Handler::record(const http::Exchange& exchange, const Trace& trace) {
+  const Duration took = runtime_.clock().now() - exchange.started();
+  const Instruments& instruments = instruments_[static_cast<size_t>(trace.operation)];
+  const auto status_class = static_cast<size_t>(trace.status) / 100;
+  instruments.by_class[status_class]->Increment();
+  instruments.latency->Observe(to_seconds(took));
+  const observe::Level level = trace.error.empty() ? observe::Level::kDebug : observe::Level::kInfo;
+  if (!observer_.log.enabled(level)) return;
+  const http::RequestHead& head = exchange.head();
+  const std::string peer = exchange.peer().to_string();
+  // The path only: a presigned query holds a signature.
+  observer_.log.write(level, "s3", "request",
+                      {{"request_id", trace.request_id},
+                       {"peer", peer},
+                       {"operation", operation_name(trace.operation)},
+                       {"method", head.method},
+                       {"path", path_of(head.target)},
+                       {"status", trace.status},
+                       {"error", trace.error},
+                       {"sent", exchange.body_sent()},
+                       {"us", to_us(took)}});
+}
+
+void S3Handler::http_error(int status, std::string_view reason, http::ResponseHead& head,
+                           std::string& body) {
+  Trace trace = new_trace();
+  trace.status = status;
+  const Error error(code_of_status(status), std::string(reason));
+  head.status = status;
+  head.headers.append("Content-Type", "application/xml");
+  add_common(head.headers, trace);
+  body = render(error, "/", trace.request_id, trace.host_id);
+  observer_.log.info("s3", "request refused by http",
+                     {{"request_id", trace.request_id}, {"status", status}, {"reason", reason}});
+}
+
+}  // namespace drumlin::s3

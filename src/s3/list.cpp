@@ -1,0 +1,157 @@
+// ListObjectsV2, and ListObjects for the clients that still use it.
+#include <optional>
+#include <utility>
+
+#include "observe/log.h"
+#include "s3/list_token.h"
+#include "s3/operations.h"
+#include "s3/xml.h"
+
+namespace drumlin::s3 {
+namespace {
+
+constexpr size_t kMaxKeys = 1000;
+
+// What both versions have in common.
+struct Listed {
+  std::string_view bucket;
+  std::string_view prefix;
+  std::string_view delimiter;
+  size_t max_keys = kMaxKeys;
+  bool url_encoded = false;
+  router::Listing page;
+
+  std::string encoded(std::string_view text) const {
+    return url_encoded ? percent_encode(text) : std::string(text);
+  }
+};
+
+Outcome<Listed> parse_common(const Request& request) {
+  const Query& query = request.target.query;
+  Listed out;
+  out.bucket = request.target.bucket;
+  out.prefix = query.get("prefix");
+  out.delimiter = query.get("delimiter");
+  DRUMLIN_S3_ASSIGN(out.max_keys, parse_limit(query, "max-keys", kMaxKeys));
+  const std::string_view encoding = query.get("encoding-type");
+  if (!encoding.empty() && encoding != "url") {
+    return invalid_argument("Invalid Encoding Method specified in Request", "encoding-type",
+                            encoding);
+  }
+  out.url_encoded = !encoding.empty();
+  return out;
+}
+
+Check fetch(Context& context, const ListPosition& after, Listed& out) {
+  if (out.max_keys == 0) {
+    // Nothing to list, but the bucket must be there.
+    const auto bucket = context.store.get_bucket(out.bucket, context.deadline());
+    return bucket.ok() ? good() : Check(bucket_error(bucket.status(), out.bucket));
+  }
+  router::ListRequest list;
+  list.bucket = out.bucket;
+  list.prefix = out.prefix;
+  list.delimiter = out.delimiter;
+  list.after = after.key;
+  list.after_is_prefix = after.common_prefix;
+  list.limit = out.max_keys;
+  auto page = context.store.list_objects(list, context.deadline());
+  if (!page.ok()) return bucket_error(page.status(), out.bucket);
+  out.page = std::move(page).value();
+  // A client that is told to go on must be told where.
+  out.page.truncated = out.page.truncated && !out.page.items.empty();
+  return good();
+}
+
+ListPosition last_of(const Listed& listed) {
+  const shard::ListedKey& last = listed.page.items.back();
+  return {last.key, last.common_prefix};
+}
+
+void add_contents(const XmlNode& root, const Listed& listed, const std::string* owner_id) {
+  for (const shard::ListedKey& item : listed.page.items) {
+    if (item.common_prefix) continue;
+    const XmlNode node = root.child("Contents");
+    node.text("Key", listed.encoded(item.key));
+    node.text("LastModified", observe::rfc3339(item.modified));
+    node.text("ETag", "\"" + item.etag + "\"");
+    node.number("Size", item.size);
+    if (owner_id != nullptr) {
+      const XmlNode owner = node.child("Owner");
+      owner.text("ID", *owner_id);
+      owner.text("DisplayName", "drumlin");
+    }
+    node.text("StorageClass", "STANDARD");
+  }
+  for (const shard::ListedKey& item : listed.page.items) {
+    if (item.common_prefix) root.child("CommonPrefixes").text("Prefix", listed.encoded(item.key));
+  }
+}
+
+Response xml_response(const XmlDocument& document) {
+  Response response;
+  response.headers.append("Content-Type", "application/xml");
+  response.text = document.to_string();
+  return response;
+}
+
+}  // namespace
+
+Outcome<Response> list_objects_v2(Context& context, const Request& request) {
+  const Query& query = request.target.query;
+  DRUMLIN_S3_ASSIGN(Listed listed, parse_common(request));
+  const std::string_view token = query.get("continuation-token");
+  const std::string_view start_after = query.get("start-after");
+  ListPosition after{std::string(start_after), false};
+  if (!token.empty()) {
+    auto position = read_list_token(token, listed.bucket, context.settings.secret_key);
+    if (!position.has_value()) {
+      return invalid_argument("The continuation token provided is incorrect", "continuation-token",
+                              token);
+    }
+    after = std::move(*position);
+  }
+  DRUMLIN_S3_TRY(fetch(context, after, listed));
+  XmlDocument document("ListBucketResult", kNamespace);
+  const XmlNode root = document.root();
+  root.text("Name", listed.bucket);
+  root.text("Prefix", listed.encoded(listed.prefix));
+  if (!start_after.empty()) root.text("StartAfter", listed.encoded(start_after));
+  if (!token.empty()) root.text("ContinuationToken", token);
+  if (listed.page.truncated) {
+    root.text("NextContinuationToken",
+              make_list_token(last_of(listed), listed.bucket, context.settings.secret_key));
+  }
+  root.number("KeyCount", listed.page.items.size());
+  root.number("MaxKeys", listed.max_keys);
+  if (!listed.delimiter.empty()) root.text("Delimiter", listed.encoded(listed.delimiter));
+  if (listed.url_encoded) root.text("EncodingType", "url");
+  root.boolean("IsTruncated", listed.page.truncated);
+  const bool fetch_owner = query.get("fetch-owner") == "true";
+  add_contents(root, listed, fetch_owner ? &context.owner_id : nullptr);
+  return xml_response(document);
+}
+
+Outcome<Response> list_objects(Context& context, const Request& request) {
+  DRUMLIN_S3_ASSIGN(Listed listed, parse_common(request));
+  const std::string_view marker = request.target.query.get("marker");
+  // A marker is a bare string: one that ends in the delimiter is the common prefix listed last.
+  const bool is_prefix = !listed.delimiter.empty() && marker.ends_with(listed.delimiter);
+  DRUMLIN_S3_TRY(fetch(context, {std::string(marker), is_prefix}, listed));
+  XmlDocument document("ListBucketResult", kNamespace);
+  const XmlNode root = document.root();
+  root.text("Name", listed.bucket);
+  root.text("Prefix", listed.encoded(listed.prefix));
+  root.text("Marker", listed.encoded(marker));
+  // Amazon names it only with a delimiter; without one clients may take the last key. Both find it
+  // here.
+  if (listed.page.truncated) root.text("NextMarker", listed.encoded(last_of(listed).key));
+  root.number("MaxKeys", listed.max_keys);
+  if (!listed.delimiter.empty()) root.text("Delimiter", listed.encoded(listed.delimiter));
+  if (listed.url_encoded) root.text("EncodingType", "url");
+  root.boolean("IsTruncated", listed.page.truncated);
+  add_contents(root, listed, &context.owner_id);
+  return xml_response(document);
+}
+
+}  // namespace drumlin::s3

@@ -1,0 +1,142 @@
+// GetObject and HeadObject: the same answer, with and without the bytes.
+#include <array>
+#include <optional>
+
+#include "http/date.h"
+#include "s3/conditions.h"
+#include "s3/operations.h"
+#include "s3/range.h"
+
+namespace drumlin::s3 {
+namespace {
+
+struct Override {
+  std::string_view parameter;
+  std::string_view header;
+};
+constexpr std::array kOverrides = {
+    Override{"response-cache-control", "Cache-Control"},
+    Override{"response-content-disposition", "Content-Disposition"},
+    Override{"response-content-encoding", "Content-Encoding"},
+    Override{"response-content-language", "Content-Language"},
+    Override{"response-content-type", "Content-Type"},
+    Override{"response-expires", "Expires"},
+};
+
+void add_validators(const shard::ObjectRecord& object, http::Headers& headers) {
+  headers.append("ETag", "\"" + object.attributes.etag + "\"");
+  headers.append("Last-Modified", http::format_date(object.modified));
+  headers.append(kVersionHeader, std::to_string(object.version));
+}
+
+void add_stored(const Request& request, const shard::ObjectRecord& object, http::Headers& headers) {
+  for (const auto& [name, value] : object.attributes.headers)
+    headers.append(name, value);
+  for (const Override& each : kOverrides) {
+    const std::string_view value = request.target.query.get(each.parameter);
+    if (!value.empty()) headers.set(each.header, value);
+  }
+  if (!headers.has("Content-Type")) headers.append("Content-Type", "binary/octet-stream");
+  for (const auto& [name, value] : object.attributes.user) {
+    headers.append("x-amz-meta-" + name, value);
+  }
+}
+
+// Of the whole object: a client would hold it against the bytes of a range.
+void add_checksums(const Request& request, const shard::ObjectRecord& object,
+                   http::Headers& headers) {
+  if (!http::iequals(request.head.headers.get("x-amz-checksum-mode"), "ENABLED")) return;
+  for (const auto& [name, value] : object.attributes.checksums) {
+    headers.append("x-amz-checksum-" + name, value);
+  }
+  if (!object.attributes.checksums.empty()) headers.append("x-amz-checksum-type", "FULL_OBJECT");
+}
+
+Error no_such_key(const Request& request, const router::GotObject& got) {
+  Error error = Error(ErrorCode::kNoSuchKey).with("Key", request.target.key);
+  error.headers.append(kVersionHeader, std::to_string(got.version));
+  return error;
+}
+
+Error invalid_range(std::string_view asked, uint64_t size) {
+  Error error = Error(ErrorCode::kInvalidRange)
+                    .with("RangeRequested", std::string(asked))
+                    .with("ActualObjectSize", std::to_string(size));
+  error.headers.append("Content-Range", "bytes */" + std::to_string(size));
+  return error;
+}
+
+// Not found, or a condition that ends it.
+std::optional<Outcome<Response>> early_answer(const Request& request,
+                                              const router::GotObject& got) {
+  if (!got.found) return no_such_key(request, got);
+  const shard::ObjectRecord& object = got.object;
+  switch (evaluate(request.head.headers, object.attributes.etag, object.modified)) {
+    case Condition::kHolds:
+      return std::nullopt;
+    case Condition::kFailed: {
+      Error error(ErrorCode::kPreconditionFailed);
+      error.headers.append(kVersionHeader, std::to_string(object.version));
+      return error;
+    }
+    case Condition::kNotModified:
+      break;
+  }
+  Response response;
+  response.status = 304;
+  add_validators(object, response.headers);
+  return response;
+}
+
+Outcome<Response> answer(Context& context, const Request& request, bool with_body) {
+  const std::string_view range_text = request.head.headers.get("Range");
+  const std::optional<router::ByteRange> range = parse_range(range_text);
+  auto got = context.store.get_object(request.target.bucket, request.target.key, with_body, range,
+                                      context.deadline());
+  if (!got.ok()) return bucket_error(got.status(), request.target.bucket);
+  if (auto early = early_answer(request, *got)) return std::move(*early);
+  const shard::ObjectRecord& object = got->object;
+  Span span{0, object.size};
+  Response response;
+  response.headers.append("Accept-Ranges", "bytes");
+  if (range.has_value()) {
+    const std::optional<Span> resolved = resolve(*range, object.size);
+    if (!resolved.has_value()) return invalid_range(range_text, object.size);
+    span = *resolved;
+    response.status = 206;
+    response.headers.append("Content-Range", "bytes " + std::to_string(span.first) + "-" +
+                                                 std::to_string(span.first + span.count - 1) + "/" +
+                                                 std::to_string(object.size));
+  } else {
+    add_checksums(request, object, response.headers);
+  }
+  add_validators(object, response.headers);
+  add_stored(request, object, response.headers);
+  response.content_length = span.count;
+  if (!with_body) return response;
+  if (got->body.size() != span.count || (range.has_value() && got->first != span.first)) {
+    return Error(ErrorCode::kInternalError,
+                 "The store returned other bytes than it was asked for.");
+  }
+  // The bytes are in memory until the client has taken them. Waiting here would only hold more.
+  if (span.count > 0) {
+    if (!context.body_bytes.try_acquire(static_cast<size_t>(span.count))) {
+      return from_store(Status(Code::kExhausted));
+    }
+    response.permits = BodyPermits(context.body_bytes, static_cast<size_t>(span.count));
+  }
+  response.blob = std::move(got->body);
+  return response;
+}
+
+}  // namespace
+
+Outcome<Response> get_object(Context& context, const Request& request) {
+  return answer(context, request, true);
+}
+
+Outcome<Response> head_object(Context& context, const Request& request) {
+  return answer(context, request, false);
+}
+
+}  // namespace drumlin::s3

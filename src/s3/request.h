@@ -1,0 +1,79 @@
+// What passes between the handler and the operations: a request that is authenticated and parsed,
+// and a response as a value. Internal to the room.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "auth/sigv4.h"
+#include "base/blob.h"
+#include "http/message.h"
+#include "router/store.h"
+#include "runtime/runtime.h"
+#include "s3/errors.h"
+#include "s3/settings.h"
+#include "s3/uri.h"
+
+namespace drumlin::s3 {
+
+// The body of a request. read(): as http::Exchange::read_body; yields.
+class BodySource {
+ public:
+  virtual ~BodySource() = default;
+  virtual Result<size_t> read(std::span<char> into) = 0;
+};
+
+struct Request {
+  const http::RequestHead& head;
+  const Target& target;
+  const auth::Verified& auth;
+  BodySource& body;
+};
+
+// What operations need of the node.
+struct Context {
+  Runtime& runtime;
+  router::Store& store;
+  const Settings& settings;
+  const std::string& owner_id;
+  Semaphore& body_bytes;
+
+  Instant deadline() const { return after(runtime.clock(), settings.request_timeout); }
+};
+
+// Permits of Context::body_bytes, given back on destruction.
+class BodyPermits {
+ public:
+  BodyPermits() = default;
+  // Already acquired.
+  BodyPermits(Semaphore& semaphore, size_t n) : semaphore_(&semaphore), n_(n) {}
+  BodyPermits(BodyPermits&& other) noexcept
+      : semaphore_(std::exchange(other.semaphore_, nullptr)), n_(other.n_) {}
+  BodyPermits& operator=(BodyPermits&& other) noexcept {
+    std::swap(semaphore_, other.semaphore_);
+    std::swap(n_, other.n_);
+    return *this;
+  }
+  ~BodyPermits() {
+    if (semaphore_ != nullptr) semaphore_->release(n_);
+  }
+
+ private:
+  Semaphore* semaphore_ = nullptr;
+  size_t n_ = 0;
+};
+
+struct Response {
+  int status = 200;
+  http::Headers headers;
+  std::string text;  // the body, unless `blob` has it
+  Blob blob;
+  std::string_view body() const { return blob.empty() ? std::string_view(text) : blob.view(); }
+  std::optional<uint64_t> content_length;  // for HEAD: of what GET would send
+  BodyPermits permits;                     // held until the body has been sent
+};
+
+}  // namespace drumlin::s3

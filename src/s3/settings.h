@@ -1,0 +1,20 @@
+// Settings of the S3 API of a node.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/time.h"
+
+namespace drumlin::s3 {
+
+struct Settings {
+  std::string access_key;
+  std::string secret_key;
+  std::string region = "us-east-1";
+  uint64_t max_body_bytes = (8u << 20) - 1;  // of one object
+  size_t body_bytes_in_flight = 256u << 20;  // of all requests, received and sent
+  Duration request_timeout = 10s;            // for the store; and, before that, for memory
+};
+
+}  // namespace drumlin::s3
