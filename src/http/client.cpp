@@ -10,7 +10,7 @@
 namespace drumlin::http {
 namespace {
 
-constexpr size_t kInlineBody = 32 * 1024;  // sockets take this much without waiting for the server
+constexpr size_t kInlineBody = 4 * 1024;  // less than any connection takes before it is read
 constexpr size_t kBodyBlock = 64 * 1024;
 
 bool fits_request_line(std::string_view part) {

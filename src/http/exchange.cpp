@@ -43,38 +43,42 @@ bool Exchange::rest_is_small() {
          reader_.body_left().value_or(0) <= limits_.drain_bytes;
 }
 
-// Puts the head into out_. `length`: nothing = chunked. `body_is_over`: the handler reads no more.
-Status Exchange::compose(const ResponseHead& head, std::optional<uint64_t> length,
-                         bool body_is_over) {
+// Puts the head into out_, but for what only seal() can tell. `length`: nothing = chunked.
+Status Exchange::compose(const ResponseHead& head, std::optional<uint64_t> length) {
   if (phase_ == Phase::kBroken) return {Code::kClosed, "connection broken"};
   if (sent_) return {Code::kFailedPrecondition, "already responded"};
   DRUMLIN_CHECK(head.status >= 200 && head.status <= 999, "status ", head.status);
   phase_ = Phase::kBegun;
   status_ = head.status;
-  body_sent_ = 0;
   left_ = length;
   bodyless_ = head_.method == "HEAD" || !status_has_body(head.status);
-  close_ = head.close || stopping_ || !head_.keep_alive || reader_.failed();
-  if (body_is_over) {
-    close_ = !rest_is_small() || close_;
-  } else {
-    close_ = close_ || (client_waits_ && reader_.buffered().empty());
-  }
   const bool old_client = head_.version == 10;
   chunked_ = !length && !old_client;
-  if (!length && old_client) close_ = true;  // the end of the connection is the end of the body
+  // The end of the connection is the end of the body, if nothing else can be.
+  close_ = head.close || !head_.keep_alive || (!length && old_client);
 
   out_.clear();
   append_status_line(out_, head.status);
   append_headers(out_, head.headers);
   if (!head.headers.has("Date")) append_header(out_, "Date", format_date(clock_.wall()));
-  if (close_) append_header(out_, "Connection", "close");
   if (status_has_body(head.status)) {
     if (length) append_header(out_, "Content-Length", *length);
     if (chunked_) append_header(out_, "Transfer-Encoding", "chunked");
   }
-  out_.append("\r\n");
   return {};
+}
+
+// Ends the head, which leaves now. `body_is_over`: the handler reads no more.
+void Exchange::seal(bool body_is_over) {
+  if (sent_) return;
+  close_ = close_ || stopping_ || reader_.failed();
+  if (body_is_over) {
+    close_ = !rest_is_small() || close_;
+  } else {
+    close_ = close_ || (client_waits_ && reader_.buffered().empty());
+  }
+  if (close_) append_header(out_, "Connection", "close");
+  out_.append("\r\n");
 }
 
 Status Exchange::broken(Code code, const char* message) {
@@ -93,8 +97,9 @@ Status Exchange::send(std::span<std::string_view> pieces) {
 Status Exchange::respond(ResponseHead head, std::string_view body) {
   const bool to_head = head_.method == "HEAD";
   const uint64_t length = to_head ? head.content_length.value_or(body.size()) : body.size();
-  DRUMLIN_TRY(compose(head, length, true));
+  DRUMLIN_TRY(compose(head, length));
   if (bodyless_) body = {};
+  seal(true);
   std::array<std::string_view, 2> pieces = {out_, body};
   DRUMLIN_TRY(send(pieces));
   body_sent_ = body.size();
@@ -103,11 +108,11 @@ Status Exchange::respond(ResponseHead head, std::string_view body) {
 }
 
 Status Exchange::begin(ResponseHead head, uint64_t content_length) {
-  return compose(head, content_length, false);
+  return compose(head, content_length);
 }
 
 Status Exchange::begin_chunked(ResponseHead head) {
-  return compose(head, std::nullopt, false);
+  return compose(head, std::nullopt);
 }
 
 Status Exchange::write(std::string_view bytes) {
@@ -115,6 +120,10 @@ Status Exchange::write(std::string_view bytes) {
   if (phase_ != Phase::kBegun) return {Code::kFailedPrecondition, "write outside a response"};
   if (bytes.empty()) return {};
   if (bodyless_) return flush();
+  if (left_ && bytes.size() > *left_) {
+    return broken(Code::kInvalidArgument, "more bytes than Content-Length");
+  }
+  seal(false);
   if (chunked_) {
     char size[20];
     char* end = std::to_chars(size, size + sizeof(size) - 2, bytes.size(), 16).ptr;
@@ -124,9 +133,6 @@ Status Exchange::write(std::string_view bytes) {
         out_, std::string_view(size, static_cast<size_t>(end - size)), bytes, "\r\n"};
     DRUMLIN_TRY(send(pieces));
   } else {
-    if (left_ && bytes.size() > *left_) {
-      return broken(Code::kInvalidArgument, "more bytes than Content-Length");
-    }
     std::array<std::string_view, 2> pieces = {out_, bytes};
     DRUMLIN_TRY(send(pieces));
     if (left_) *left_ -= bytes.size();
@@ -138,6 +144,7 @@ Status Exchange::write(std::string_view bytes) {
 Status Exchange::flush() {
   if (phase_ == Phase::kBroken) return {Code::kClosed, "connection broken"};
   if (out_.empty()) return {};
+  seal(false);
   std::string_view head = out_;
   return send({&head, 1});
 }
@@ -147,6 +154,7 @@ Status Exchange::finish() {
   if (phase_ != Phase::kBegun) return {Code::kFailedPrecondition, "finish outside a response"};
   if (!bodyless_ && left_.value_or(0) > 0)
     return broken(Code::kFailedPrecondition, "bytes are missing");
+  seal(true);
   const bool last_chunk = chunked_ && !bodyless_;
   std::array<std::string_view, 2> pieces = {out_, last_chunk ? "0\r\n\r\n" : ""};
   DRUMLIN_TRY(send(pieces));

@@ -87,7 +87,8 @@ class Exchange {
  private:
   friend class Server;
   enum class Phase : unsigned char { kWaiting, kBegun, kFinished, kBroken };
-  Status compose(const ResponseHead& head, std::optional<uint64_t> length, bool body_is_over);
+  Status compose(const ResponseHead& head, std::optional<uint64_t> length);
+  void seal(bool body_is_over);
   Status send(std::span<std::string_view> pieces);
   Status broken(Code code, const char* message);
   bool rest_is_small();

@@ -98,8 +98,8 @@ TEST_F(ServerTest, AnswersDoNotDependOnHowBytesArrive) {
       "5\r\nfirst\r\n1;ext=\"v\"\r\n,\r\n00b\r\nsecond and \r\n1\r\nx\r\n0\r\nX-T: t\r\n\r\n"
       "GET /four HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
   const auto answer = [](const std::string& body, bool close) {
-    return std::string("HTTP/1.1 200 OK\r\n") + (close ? "Connection: close\r\n" : "") +
-           "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+    return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) +
+           (close ? "\r\nConnection: close" : "") + "\r\n\r\n" + body;
   };
   const std::string expected =
       answer("GET /one []", false) + answer("POST /two [hello world]", false) +
@@ -240,7 +240,7 @@ TEST_F(ServerTest, LimitsTheHead) {
 TEST_F(ServerTest, OldClientsGetOneRequest) {
   serve();
   EXPECT_EQ(talk({"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" + kGet}),
-            "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 8\r\n\r\nGET / []");
+            "HTTP/1.1 200 OK\r\nContent-Length: 8\r\nConnection: close\r\n\r\nGET / []");
   EXPECT_EQ(seen.size(), 1u);
 }
 
@@ -441,7 +441,7 @@ TEST_F(ServerTest, DoesNotAskForABodyThatIsNotWanted) {
       "PUT /x HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 30\r\n\r\n";
   const std::string kept = "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno";
   const std::string closed =
-      "HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno";
+      "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno";
   EXPECT_EQ(talk({head, kGet}), closed) << "is the second a body or a request? nobody knows";
   EXPECT_EQ(seen.size(), 1u);
   EXPECT_EQ(talk({head + std::string(30, 'x') + kGet}), kept + kept) << "it had been sent anyway";
@@ -458,7 +458,7 @@ TEST_F(ServerTest, UnwantedBodiesAreDrainedOrCutOff) {
            " HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(n) + "\r\n\r\n";
   };
   const std::string kept = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-  const std::string closed = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok";
+  const std::string closed = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
   const auto bytes = [](size_t n) { return std::string(n, 'x'); };
   EXPECT_EQ(talk({put(100) + bytes(100) + kGet}), kept + kept);
   EXPECT_EQ(talk({put(1000), bytes(500), bytes(500), kGet}), kept + kept);
@@ -550,7 +550,7 @@ TEST_F(ServerTest, StopLetsExchangesFinish) {
     EXPECT_EQ(world.connect(kHere, kNever).code(), Code::kUnavailable);
     world.spawn("drain", [&] { EXPECT_TRUE(server->drain(kNever).ok()); });
     EXPECT_EQ(undated(read_all(*busy, world.clock())),
-              "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4\r\n\r\ndone");
+              "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\ndone");
   });
   EXPECT_EQ(server->connections(), 0u);
   EXPECT_EQ(server->requests(), 1u);

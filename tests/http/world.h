@@ -143,7 +143,8 @@ class PipeStream final : public Stream {
 
 class World final : public Runtime, public Network {
  public:
-  World() : log_(clock_, NodeId(1), observe::Level::kError, {}) {}
+  explicit World(uint64_t seed = 1)
+      : rng_(seed), log_(clock_, NodeId(1), observe::Level::kError, {}) {}
   ~World() override { scheduler_.kill(domain_); }
 
   Scheduler& scheduler() override { return scheduler_; }
@@ -226,7 +227,7 @@ class World final : public Runtime, public Network {
   Scheduler scheduler_;
   CrankedClock clock_;
   Domain domain_{"node"};
-  Rng rng_{1};
+  Rng rng_;
   observe::Metrics metrics_;
   observe::Log log_;
   std::map<Endpoint, QueueListener*> listeners_;
