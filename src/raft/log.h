@@ -1,0 +1,59 @@
+// Log: a group's log as the core sees it: the term of every entry, and the newest entries themselves.
+//
+// Terms are kept as runs, a few bytes for each change of leader, so any index can be compared however
+// long the log is. Entries beyond the cache are read back from the write-ahead log by whoever needs
+// them. Pure; nothing here is durable.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "base/status.h"
+#include "raft/types.h"
+
+namespace drumlin::raft {
+
+class Log {
+ public:
+  // At least the last entry is cached, and more up to `cache_bytes` of data.
+  explicit Log(size_t cache_bytes) : cache_bytes_(cache_bytes) {}
+
+  LogIndex last_index() const { return last_; }
+  Term last_term() const { return term_at(last_); }
+  Term term_at(LogIndex index) const;  // 0 for index 0. REQUIRES: index <= last_index()
+  bool matches(LogIndex index, Term term) const { return index <= last_ && term_at(index) == term; }
+  // The last index at or before `index` whose term is at most `term`; 0 if there is none.
+  LogIndex last_at_most(LogIndex index, Term term) const;
+
+  // REQUIRES: entry.index == last_index() + 1, its term not below last_term().
+  void append(Entry entry);
+  void truncate_from(LogIndex first);  // drops `first` and all after it
+
+  // Recovery, entry by entry as the write-ahead log has them: one at or before the last replaces the
+  // rest. kCorrupt if the entry cannot follow.
+  Status restore(Entry entry);
+
+  std::optional<Entry> cached(LogIndex index) const;
+  bool is_cached(LogIndex index) const { return index <= last_ && index + cache_.size() > last_; }
+  // Consecutive entries from `first` on, at least one, until their data exceeds max_bytes. Empty if
+  // `first` is not cached.
+  std::vector<Entry> entries(LogIndex first, size_t max_bytes) const;
+  // Drops the oldest cached entries up to and with `limit` while the cache is over its size.
+  void evict(LogIndex limit);
+  size_t cached_bytes() const { return bytes_; }
+
+ private:
+  struct Run {
+    LogIndex first;
+    Term term;
+  };
+  static size_t cost(const Entry& entry) { return entry.data.size() + sizeof(Entry); }
+  std::vector<Run> runs_;
+  std::deque<Entry> cache_;  // ends at last_
+  size_t bytes_ = 0;
+  size_t cache_bytes_;
+  LogIndex last_;
+};
+
+}  // namespace drumlin::raft
