@@ -127,9 +127,7 @@ Status HardStateStore::State::make(size_t which) {
   DRUMLIN_TRY(file->truncate(0));
   DRUMLIN_TRY(file->write_at(0, bytes));
   DRUMLIN_TRY(file->sync());
-  DRUMLIN_TRY(disk.rename(aside, path(which)));
-  const size_t slash = options.path.rfind('/');
-  return disk.sync_dir(slash == std::string::npos ? "" : options.path.substr(0, slash));
+  return disk.rename(aside, path(which));
 }
 
 Result<Copy> HardStateStore::State::read(size_t which) {
@@ -185,7 +183,9 @@ Status HardStateStore::State::open() {
       DRUMLIN_TRY(repair(which, copies[which]));
     }
   }
-  return {};
+  // Also for files that were there: a killed process may have renamed them and gone no further.
+  const size_t slash = options.path.rfind('/');
+  return runtime.disk().sync_dir(slash == std::string::npos ? "" : options.path.substr(0, slash));
 }
 
 // The newest sound copy of each slot.

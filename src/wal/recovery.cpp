@@ -101,6 +101,7 @@ Status Recovery::read_file(Lsn first, bool is_last) {
   }
   // It was made once all before it was durable.
   end_.claimed = std::max(end_.claimed, end_.last);
+  end_.uncovered = false;
   const uint32_t position = files_.add(Files::Entry{path, *header});
   DRUMLIN_TRY(read_batches(window, position, is_last));
   if (is_last) end_.tail = window.take_file();
@@ -174,6 +175,7 @@ Status Recovery::accept(const Attempt& batch, uint32_t position, uint64_t offset
   }
   end_.last = header.next() - 1;
   end_.claimed = std::max(end_.claimed, header.durable);
+  end_.uncovered = header.records != 0;
   end_.bytes += header.length;
   epoch_ = header.epoch;
 

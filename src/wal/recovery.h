@@ -25,9 +25,10 @@ namespace drumlin::wal {
 struct Recovered {
   std::unique_ptr<File> tail;  // the last file
   uint64_t tail_bytes = 0;
-  Lsn last;            // highest LSN in the log
-  Lsn claimed;         // D
-  uint64_t bytes = 0;  // of all batches
+  Lsn last;                // highest LSN in the log
+  Lsn claimed;             // D
+  bool uncovered = false;  // nothing states yet that the last records are durable
+  uint64_t bytes = 0;      // of all batches
 };
 
 class Recovery {

@@ -174,6 +174,7 @@ Result<std::unique_ptr<SuperblockStore>> SuperblockStore::open(Runtime& runtime,
   // What was read may be in the page cache only: durable first, then the copies that differ, by
   // halves, so that two good ones are on the platter at any time.
   DRUMLIN_TRY(file->sync());
+  DRUMLIN_TRY(runtime.disk().sync_dir(""));
   std::array<bool, kCopies> differs{};
   uint64_t repaired = 0;
   for (uint32_t i = 0; i < kCopies; ++i) {

@@ -70,7 +70,7 @@ struct Wal::State {
   uint64_t tail_bytes = 0;
   Lsn last;  // given out
   Lsn durable;
-  Lsn claimed;                 // the highest durable LSN that a durable batch states
+  bool uncovered = false;      // nothing in the log states yet that its last records are durable
   uint64_t written_bytes = 0;  // of batches, over the life of the log
 
   std::deque<Record> queue;  // not written yet; the last one has LSN `last`
@@ -101,10 +101,10 @@ Result<std::unique_ptr<Wal>> Wal::open(Runtime& runtime, observe::Observer obser
   state->tail_bytes = found.tail_bytes;
   state->last = found.last;
   state->durable = found.last;
-  state->claimed = found.claimed;
+  state->uncovered = found.uncovered;
   state->written_bytes = found.bytes;
   // From here on damage to what was found is known as damage.
-  if (state->claimed < state->last) state->write({});
+  if (state->uncovered) state->write({});
   runtime.spawn("wal", [state] { state->run(); });
   return std::unique_ptr<Wal>(new Wal(std::move(state)));
 }
@@ -174,7 +174,7 @@ void Wal::State::run() {
     if (!calls.empty()) {
       write(take());
     } else if (closing) {
-      if (claimed < durable) write({});
+      if (uncovered) write({});
       break;
     } else {
       work.wait();
@@ -217,12 +217,11 @@ void Wal::State::write(const std::vector<const Record*>& records) {
   if (tail_bytes > kFileHeaderBytes && tail_bytes + plan.length > options.segment_bytes) {
     rotate(lsn);
   }
-  const Lsn states = durable;
   const EncodedBatch batch =
-      encode(plan, files[files.count() - 1].header.salt, lsn, states, options.epoch);
+      encode(plan, files[files.count() - 1].header.salt, lsn, durable, options.epoch);
   write_bytes(batch, records, lsn);
   must(tail->sync(), "cannot sync");
-  claimed = states;
+  uncovered = !records.empty();
   durable = end;
   unsynced_bytes = 0;
   batches_total.Increment();
