@@ -1,0 +1,114 @@
+// Queries.
+#include "shard/codec.h"
+#include "shard/shard.h"
+
+namespace drumlin::shard {
+namespace {
+
+// May a reader who knows (incarnation, epoch) read here? A closed row is empty, not stale.
+bool readable(const std::optional<BucketRow>& row, uint64_t incarnation, uint64_t epoch) {
+  return row && row->incarnation == incarnation && row->epoch == epoch &&
+         row->state != RowState::kTombstone;
+}
+
+// One pass over a partition's keys that fit the request.
+class Lister {
+ public:
+  Lister(const ListPartition& request, size_t key_at) : request_(request), key_at_(key_at) {}
+
+  // Where to begin, relative to the bucket's first key.
+  std::string first() const {
+    if (request_.after.empty() || request_.after < request_.prefix) return request_.prefix;
+    if (request_.after_is_prefix) return Keys::after_prefix(request_.after);
+    return request_.after + std::string(1, '\0');
+  }
+
+  Status run(kv::Cursor& cursor, const std::string& base, std::vector<ListedKey>& out) {
+    while (cursor.valid() && out.size() < request_.limit) {
+      const std::string_view key = cursor.key().substr(key_at_);
+      if (!key.starts_with(request_.prefix)) break;
+      if (const auto cut = common_prefix(key)) {
+        ListedKey item;
+        item.key = key.substr(0, *cut);
+        item.common_prefix = true;
+        const std::string next = Keys::after_prefix(base + item.key);
+        out.push_back(std::move(item));
+        cursor.seek(next);
+        continue;
+      }
+      DRUMLIN_ASSIGN(ObjectRecord record, decode_value<ObjectRecord>(cursor.value(), "object record"));
+      ListedKey item;
+      item.key = key;
+      item.size = record.size;
+      item.version = record.version;
+      item.modified = record.modified;
+      item.etag = std::move(record.attributes.etag);
+      out.push_back(std::move(item));
+      cursor.next();
+    }
+    return cursor.status();
+  }
+
+ private:
+  std::optional<size_t> common_prefix(std::string_view key) const {
+    if (request_.delimiter.empty()) return std::nullopt;
+    const size_t at = key.find(request_.delimiter, request_.prefix.size());
+    if (at == std::string_view::npos) return std::nullopt;
+    return at + request_.delimiter.size();
+  }
+  const ListPartition& request_;
+  size_t key_at_;
+};
+
+}  // namespace
+
+Result<std::string> Shard::answer(const kv::View& view, const GetObject& get) const {
+  GetObjectReply reply;
+  DRUMLIN_ASSIGN(const auto bucket_row, row(view, get.bucket));
+  if (!readable(bucket_row, get.incarnation, get.epoch)) {
+    reply.code = Code::kAborted;
+    reply.detail = Detail::kStaleBucket;
+    return encode(reply);
+  }
+  DRUMLIN_ASSIGN(reply.object, object(view, get.incarnation, get.key));
+  reply.version = reply.object ? reply.object->version : state_.last_delete;
+  return encode(reply);
+}
+
+Result<std::string> Shard::answer(const kv::View& view, const ListPartition& list) const {
+  ListPartitionReply reply;
+  DRUMLIN_ASSIGN(const auto bucket_row, row(view, list.bucket));
+  if (!readable(bucket_row, list.incarnation, list.epoch)) {
+    reply.code = Code::kAborted;
+    reply.detail = Detail::kStaleBucket;
+    return encode(reply);
+  }
+  const std::string base = keys_.objects(list.incarnation);
+  Lister lister(list, base.size());
+  const std::string first = lister.first();
+  // A prefix of nothing but 0xff has no successor: nothing can come after it.
+  if (first.empty() && list.after_is_prefix && !list.after.empty()) return encode(reply);
+  const auto cursor = view.cursor(base + first, Keys::after_prefix(base));
+  DRUMLIN_TRY(lister.run(*cursor, base, reply.items));
+  return encode(reply);
+}
+
+Result<std::string> Shard::answer(const kv::View& view, const GetBucket& get) const {
+  GetBucketReply reply;
+  DRUMLIN_ASSIGN(reply.record, record(view, get.name));
+  return encode(reply);
+}
+
+Result<std::string> Shard::answer(const kv::View& view, const ListBuckets&) const {
+  ListBucketsReply reply;
+  const std::string prefix = keys_.records();
+  const auto cursor = view.cursor(prefix, Keys::after_prefix(prefix));
+  for (; cursor->valid(); cursor->next()) {
+    DRUMLIN_ASSIGN(BucketRecord record, decode_value<BucketRecord>(cursor->value(), "bucket record"));
+    reply.records.push_back(std::move(record));
+  }
+  DRUMLIN_TRY(cursor->status());
+  return encode(reply);
+}
+
+}  // namespace drumlin::shard

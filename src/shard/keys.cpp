@@ -1,0 +1,46 @@
+#include "shard/keys.h"
+
+#include "base/codec.h"
+
+namespace drumlin::shard {
+
+Keys::Keys(uint32_t shard, uint32_t generation) {
+  Writer writer(prefix_);
+  writer.u16_be(static_cast<uint16_t>(shard));
+  writer.u32_be(generation);
+}
+
+std::string Keys::with_class(uint8_t c) const {
+  std::string out = prefix_;
+  Writer(out).u8(c);
+  return out;
+}
+
+std::string Keys::session(uint64_t node) const {
+  std::string out = sessions();
+  Writer(out).u64_be(node);
+  return out;
+}
+
+std::string Keys::reply(uint64_t node, uint64_t number) const {
+  std::string out = replies();
+  Writer writer(out);
+  writer.u64_be(node);
+  writer.u64_be(number);
+  return out;
+}
+
+std::string Keys::objects(uint64_t incarnation) const {
+  std::string out = with_class(0x20);
+  Writer(out).u64_be(incarnation);
+  return out;
+}
+
+std::string Keys::after_prefix(std::string_view prefix) {
+  std::string out(prefix);
+  while (!out.empty() && static_cast<unsigned char>(out.back()) == 0xff) out.pop_back();
+  if (!out.empty()) out.back() = static_cast<char>(static_cast<unsigned char>(out.back()) + 1);
+  return out;
+}
+
+}  // namespace drumlin::shard

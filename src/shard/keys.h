@@ -1,0 +1,47 @@
+// Keys: where a shard keeps what in the node's kv.
+//
+//   shard u16be | generation u32be | class u8 | rest
+//     0x01 meta         -                               applied index, log time, last delete
+//     0x02 session      node u64be                      boot, low water
+//     0x03 reply        node u64be | number u64be       what the session was told
+//     0x10 record       bucket name                     catalogue shard only
+//     0x11 row          bucket name                     the partition's copy
+//     0x20 object       incarnation u64be | key
+//     0x30 body         index u64be | n u32be           written by segment/kv
+//
+// Big-endian, so that byte order is the order of numbers, and a shard's keys lie together.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace drumlin::shard {
+
+class Keys {
+ public:
+  Keys(uint32_t shard, uint32_t generation);
+
+  std::string meta() const { return with_class(0x01); }
+  std::string sessions() const { return with_class(0x02); }
+  std::string session(uint64_t node) const;
+  std::string replies() const { return with_class(0x03); }
+  std::string reply(uint64_t node, uint64_t number) const;
+  std::string records() const { return with_class(0x10); }
+  std::string record(std::string_view bucket) const { return records().append(bucket); }
+  std::string row(std::string_view bucket) const { return with_class(0x11).append(bucket); }
+  std::string objects(uint64_t incarnation) const;
+  std::string object(uint64_t incarnation, std::string_view key) const {
+    return objects(incarnation).append(key);
+  }
+  const std::string& all() const { return prefix_; }
+
+  // The first key after all that begin with `prefix`; empty if there is none.
+  static std::string after_prefix(std::string_view prefix);
+
+ private:
+  std::string with_class(uint8_t c) const;
+  std::string prefix_;
+};
+
+}  // namespace drumlin::shard

@@ -1,0 +1,74 @@
+// Queries: reads of one shard's state, and their answers, as bytes. A query is answered from the state
+// that is applied when it runs; making that linearizable is the replica's affair.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "shard/command.h"
+#include "shard/types.h"
+
+namespace drumlin::shard {
+
+struct GetObject {
+  std::string bucket;
+  uint64_t incarnation = 0;
+  uint64_t epoch = 0;
+  std::string key;
+};
+struct GetObjectReply {
+  Code code = Code::kOk;  // kAborted with kStaleBucket
+  Detail detail = Detail::kNone;
+  uint64_t version = 0;  // without an object: of the last delete in this shard
+  std::optional<ObjectRecord> object;
+};
+
+// Items in key order that begin with `prefix` and come after `after`. Keys that have the delimiter
+// behind the prefix are one item, cut behind it. At most `limit` items.
+struct ListPartition {
+  std::string bucket;
+  uint64_t incarnation = 0;
+  uint64_t epoch = 0;
+  std::string prefix;
+  std::string delimiter;
+  std::string after;
+  bool after_is_prefix = false;  // then no key that begins with `after` is listed either
+  uint32_t limit = 1000;
+};
+struct ListPartitionReply {
+  Code code = Code::kOk;
+  Detail detail = Detail::kNone;
+  std::vector<ListedKey> items;
+};
+
+// Catalogue. Records of every state, for the router to judge.
+struct GetBucket {
+  std::string name;
+};
+struct GetBucketReply {
+  std::optional<BucketRecord> record;
+};
+struct ListBuckets {};
+struct ListBucketsReply {
+  std::vector<BucketRecord> records;  // by name
+};
+
+using Query = std::variant<GetObject, ListPartition, GetBucket, ListBuckets>;
+
+std::string encode_query(const Query& query);
+Result<Query> decode_query(std::string_view bytes);
+
+std::string encode(const GetObjectReply& reply);
+std::string encode(const ListPartitionReply& reply);
+std::string encode(const GetBucketReply& reply);
+std::string encode(const ListBucketsReply& reply);
+Result<GetObjectReply> decode_get_object_reply(std::string_view bytes);
+Result<ListPartitionReply> decode_list_partition_reply(std::string_view bytes);
+Result<GetBucketReply> decode_get_bucket_reply(std::string_view bytes);
+Result<ListBucketsReply> decode_list_buckets_reply(std::string_view bytes);
+
+}  // namespace drumlin::shard

@@ -1,0 +1,118 @@
+#include "shard/shard.h"
+
+#include <algorithm>
+
+#include "base/codec.h"
+#include "base/digest.h"
+#include "shard/codec.h"
+
+namespace drumlin::shard {
+
+Status Shard::load(const kv::View& view) {
+  DRUMLIN_ASSIGN(const auto meta, view.get(keys_.meta()));
+  state_ = State{};
+  if (meta) {
+    Reader reader(*meta);
+    const uint8_t version = reader.u8();
+    state_.applied = LogIndex(reader.u64());
+    state_.log_time = WallTime(Duration(reader.i64()));
+    state_.last_delete = reader.u64();
+    if (!reader.done()) return {Code::kCorrupt, "malformed meta record"};
+    if (version != kFormatVersion) return {Code::kUnsupported, "unknown format of the meta record"};
+  }
+  return sessions_.load(view, keys_);
+}
+
+Result<Applied> Shard::apply(const kv::View& view, kv::Batch& batch, LogIndex index,
+                             std::string_view bytes) {
+  DRUMLIN_CHECK_EQ(index, state_.applied + 1);
+  staged_ = state_;
+  staged_.applied = index;
+  sessions_.discard();
+  Applied out;
+  if (!bytes.empty()) {
+    DRUMLIN_ASSIGN(const Command command, decode_command(bytes));
+    if (auto known = sessions_.answered(command.session)) {
+      out.reply = std::move(*known);
+    } else {
+      staged_.log_time = std::max(state_.log_time, command.log_time);
+      Context context{view, batch, staged_, out.bodies};
+      DRUMLIN_ASSIGN(const Reply reply,
+                     std::visit([&](const auto& payload) { return execute(context, payload); },
+                                command.payload));
+      out.reply = encode(reply);
+      sessions_.record(command.session, out.reply, keys_, batch);
+    }
+  }
+  std::string meta;
+  Writer writer(meta);
+  writer.u8(kFormatVersion);
+  writer.u64(staged_.applied.value());
+  writer.i64(unix_nanos(staged_.log_time));
+  writer.u64(staged_.last_delete);
+  batch.put(keys_.meta(), std::move(meta));
+  return out;
+}
+
+void Shard::commit_applied() {
+  DRUMLIN_CHECK_EQ(staged_.applied, state_.applied + 1);
+  state_ = staged_;
+  sessions_.commit();
+}
+
+Result<std::string> Shard::query(const kv::View& view, std::string_view bytes) const {
+  DRUMLIN_ASSIGN(const Query query, decode_query(bytes));
+  return std::visit([&](const auto& q) { return answer(view, q); }, query);
+}
+
+Result<uint64_t> Shard::digest(const kv::View& view) const {
+  uint64_t hash = 0;
+  auto cursor = view.cursor(keys_.all(), Keys::after_prefix(keys_.all()));
+  for (; cursor->valid(); cursor->next()) {
+    hash = xxh3(cursor->key(), hash);
+    hash = xxh3(cursor->value(), hash);
+  }
+  DRUMLIN_TRY(cursor->status());
+  return hash;
+}
+
+namespace {
+
+template <typename T>
+Result<std::optional<T>> read_value(const kv::View& view, const std::string& key, const char* what) {
+  DRUMLIN_ASSIGN(const auto bytes, view.get(key));
+  if (!bytes) return std::optional<T>();
+  DRUMLIN_ASSIGN(T value, decode_value<T>(*bytes, what));
+  return std::optional<T>(std::move(value));
+}
+
+}  // namespace
+
+Result<std::optional<BucketRow>> Shard::row(const kv::View& view, const std::string& bucket) const {
+  return read_value<BucketRow>(view, keys_.row(bucket), "bucket row");
+}
+
+Result<std::optional<BucketRecord>> Shard::record(const kv::View& view,
+                                                  const std::string& name) const {
+  return read_value<BucketRecord>(view, keys_.record(name), "bucket record");
+}
+
+Result<std::optional<ObjectRecord>> Shard::object(const kv::View& view, uint64_t incarnation,
+                                                  std::string_view key) const {
+  return read_value<ObjectRecord>(view, keys_.object(incarnation, key), "object record");
+}
+
+void Shard::put_row(Context& c, const std::string& bucket, const BucketRow& row) {
+  c.batch.put(keys_.row(bucket), encode_value(row));
+}
+
+void Shard::put_record(Context& c, const BucketRecord& record) {
+  c.batch.put(keys_.record(record.name), encode_value(record));
+}
+
+Result<std::optional<ObjectRecord>> object_in_reply(std::string_view reply) {
+  DRUMLIN_ASSIGN(GetObjectReply decoded, decode_get_object_reply(reply));
+  return std::move(decoded.object);
+}
+
+}  // namespace drumlin::shard
