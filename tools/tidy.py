@@ -58,7 +58,8 @@ def function_findings(text):
         if number < end or not line.endswith("{") or ")" not in line:
             continue
         start = number
-        while start > 0 and lines[start - 1].rstrip().endswith((",", "(")) and indent(lines[start]) > 0:
+        while start > 0 and indent(lines[start]) > 0 and (
+                lines[start - 1].rstrip().endswith((",", "(")) or lines[start].lstrip().startswith(":")):
             start -= 1
         if _INSIDE.match(lines[start]):
             continue
