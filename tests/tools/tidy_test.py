@@ -38,7 +38,8 @@ class Tidy(unittest.TestCase):
     def test_a_signature_over_two_lines_and_its_neighbours(self):
         body = "    g();\n" * 60
         text = ("#pragma once\nclass A {\n  int f(int a,\n        int b) {\n" + body + "  }\n"
-                "  A()\n      : a_(1),\n        b_(2) {\n    g();\n  }\n  int h() {\n    if (a) {\n" + body + "    }\n  }\n};\n")
+                "  A()\n      : a_(1),\n        b_(2) {\n    g();\n  }\n"
+                "  int h() {\n    if (a) {\n" + body + "    }\n  }\n};\n")
         self.assertEqual(self.findings("src/a.h", text), [])
         found = self.findings("src/a.h", text.replace(body, body * 2, 1))
         self.assertEqual(len(found), 1, found)
