@@ -20,7 +20,7 @@ namespace drumlin {
 namespace check_internal {
 template <typename T>
 std::string show(const T& value) {
-  if constexpr (requires(std::ostream& o) { o << value; }) {
+  if constexpr (requires(std::ostream & o) { o << value; }) {
     std::ostringstream out;
     out << value;
     return out.str();
@@ -30,10 +30,11 @@ std::string show(const T& value) {
     return "?";
   }
 }
-inline std::string concat() { return {}; }
+inline std::string concat() {
+  return {};
+}
 template <typename... Parts>
-  requires(sizeof...(Parts) > 0)
-std::string concat(const Parts&... parts) {
+requires(sizeof...(Parts) > 0) std::string concat(const Parts&... parts) {
   std::ostringstream out;
   (out << ... << parts);
   return out.str();
@@ -42,24 +43,23 @@ std::string concat(const Parts&... parts) {
 
 }  // namespace drumlin
 
-#define DRUMLIN_CHECK(cond, ...)                                                 \
-  do {                                                                           \
-    if (!(cond)) [[unlikely]] {                                                  \
-      ::drumlin::check_failed(__FILE__, __LINE__, #cond,                         \
+#define DRUMLIN_CHECK(cond, ...)                                               \
+  do {                                                                         \
+    if (!(cond)) [[unlikely]] {                                                \
+      ::drumlin::check_failed(__FILE__, __LINE__, #cond,                       \
                               ::drumlin::check_internal::concat(__VA_ARGS__)); \
-    }                                                                            \
+    }                                                                          \
   } while (false)
 
-#define DRUMLIN_CHECK_OP_(a, op, b)                                               \
-  do {                                                                            \
-    const auto& drumlin_a_ = (a);                                                 \
-    const auto& drumlin_b_ = (b);                                                 \
-    if (!(drumlin_a_ op drumlin_b_)) [[unlikely]] {                               \
-      ::drumlin::check_failed(__FILE__, __LINE__, #a " " #op " " #b,              \
-                              ::drumlin::check_internal::show(drumlin_a_) +       \
-                                  " vs " +                                        \
-                                  ::drumlin::check_internal::show(drumlin_b_));   \
-    }                                                                             \
+#define DRUMLIN_CHECK_OP_(a, op, b)                                                  \
+  do {                                                                               \
+    const auto& drumlin_a_ = (a);                                                    \
+    const auto& drumlin_b_ = (b);                                                    \
+    if (!(drumlin_a_ op drumlin_b_)) [[unlikely]] {                                  \
+      ::drumlin::check_failed(__FILE__, __LINE__, #a " " #op " " #b,                 \
+                              ::drumlin::check_internal::show(drumlin_a_) + " vs " + \
+                                  ::drumlin::check_internal::show(drumlin_b_));      \
+    }                                                                                \
   } while (false)
 
 #define DRUMLIN_CHECK_EQ(a, b) DRUMLIN_CHECK_OP_(a, ==, b)
@@ -70,14 +70,14 @@ std::string concat(const Parts&... parts) {
 #define DRUMLIN_CHECK_GE(a, b) DRUMLIN_CHECK_OP_(a, >=, b)
 
 // For a Status or Result that cannot fail here.
-#define DRUMLIN_CHECK_OK(expr)                                                       \
-  do {                                                                               \
-    const auto& drumlin_s_ = (expr);                                                 \
-    if (!drumlin_s_.ok()) [[unlikely]] {                                             \
+#define DRUMLIN_CHECK_OK(expr)                                                             \
+  do {                                                                                     \
+    const auto& drumlin_s_ = (expr);                                                       \
+    if (!drumlin_s_.ok()) [[unlikely]] {                                                   \
       ::drumlin::check_failed(__FILE__, __LINE__, #expr " is ok", drumlin_s_.to_string()); \
-    }                                                                                \
+    }                                                                                      \
   } while (false)
 
-#define DRUMLIN_UNREACHABLE(...)                           \
+#define DRUMLIN_UNREACHABLE(...)                             \
   ::drumlin::check_failed(__FILE__, __LINE__, "unreachable", \
                           ::drumlin::check_internal::concat(__VA_ARGS__))

@@ -55,7 +55,8 @@ class Writer {
   }
   template <typename T>
   void be(T v) {
-    for (size_t i = sizeof(T); i-- > 0;) u8(static_cast<uint8_t>(v >> (8 * i)));
+    for (size_t i = sizeof(T); i-- > 0;)
+      u8(static_cast<uint8_t>(v >> (8 * i)));
   }
   std::string& out_;
 };

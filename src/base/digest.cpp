@@ -23,9 +23,12 @@ const EVP_MD* fetched(Hasher::Kind kind) {
   static const EVP_MD* const sha1_md = EVP_MD_fetch(nullptr, "SHA1", nullptr);
   static const EVP_MD* const md5_md = EVP_MD_fetch(nullptr, "MD5", nullptr);
   switch (kind) {
-    case Hasher::Kind::kSha256: return sha256_md;
-    case Hasher::Kind::kSha1: return sha1_md;
-    case Hasher::Kind::kMd5: return md5_md;
+    case Hasher::Kind::kSha256:
+      return sha256_md;
+    case Hasher::Kind::kSha1:
+      return sha1_md;
+    case Hasher::Kind::kMd5:
+      return md5_md;
   }
   DRUMLIN_UNREACHABLE();
 }
@@ -60,14 +63,16 @@ Sha256Digest sha256(std::string_view bytes) {
   return one_shot<Sha256Digest>(Hasher::Kind::kSha256, bytes);
 }
 
-Md5Digest md5(std::string_view bytes) { return one_shot<Md5Digest>(Hasher::Kind::kMd5, bytes); }
+Md5Digest md5(std::string_view bytes) {
+  return one_shot<Md5Digest>(Hasher::Kind::kMd5, bytes);
+}
 
 Sha256Digest hmac_sha256(std::string_view key, std::string_view bytes) {
   Sha256Digest out;
   unsigned int size = 0;
-  const auto* ok = HMAC(fetched(Hasher::Kind::kSha256), key.data(), static_cast<int>(key.size()),
-                        reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
-                        out.data(), &size);
+  const auto* ok =
+      HMAC(fetched(Hasher::Kind::kSha256), key.data(), static_cast<int>(key.size()),
+           reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), out.data(), &size);
   DRUMLIN_CHECK(ok != nullptr);
   DRUMLIN_CHECK_EQ(size, out.size());
   return out;
@@ -133,7 +138,8 @@ bool base64_decode(std::string_view text, std::string& out) {
                                 static_cast<int>(text.size()));
   if (n < 0) return false;
   size_t padding = 0;
-  while (padding < 2 && text[text.size() - 1 - padding] == '=') ++padding;
+  while (padding < 2 && text[text.size() - 1 - padding] == '=')
+    ++padding;
   out.resize(static_cast<size_t>(n) - padding);
   // EVP_DecodeBlock trims white space and ignores stray bits: only the canonical form is accepted.
   return base64_encode(out) == text;

@@ -19,10 +19,13 @@ uint64_t splitmix(uint64_t& x) {
 
 Rng::Rng(uint64_t seed) : seed_(seed) {
   uint64_t x = seed;
-  for (auto& s : state_) s = splitmix(x);
+  for (auto& s : state_)
+    s = splitmix(x);
 }
 
-Rng Rng::stream(std::string_view name) const { return Rng(xxh3(name, seed_)); }
+Rng Rng::stream(std::string_view name) const {
+  return Rng(xxh3(name, seed_));
+}
 
 uint64_t Rng::next() {
   auto& s = state_;
@@ -42,7 +45,8 @@ uint64_t Rng::below(uint64_t n) {
   // Rejection sampling: draws in the last, incomplete block of n are thrown away.
   const uint64_t limit = UINT64_MAX - UINT64_MAX % n;
   uint64_t x = next();
-  while (x >= limit) x = next();
+  while (x >= limit)
+    x = next();
   return x % n;
 }
 
@@ -52,7 +56,9 @@ uint64_t Rng::between(uint64_t low, uint64_t high) {
   return low + below(high - low + 1);
 }
 
-bool Rng::chance(uint64_t numerator, uint64_t denominator) { return below(denominator) < numerator; }
+bool Rng::chance(uint64_t numerator, uint64_t denominator) {
+  return below(denominator) < numerator;
+}
 
 uint64_t Rng::log_uniform(uint64_t low, uint64_t high) {
   DRUMLIN_CHECK(low > 0 && low <= high);

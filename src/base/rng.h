@@ -21,8 +21,8 @@ class Rng {
   Rng stream(std::string_view name) const;
 
   uint64_t next();
-  uint64_t below(uint64_t n);                         // uniform in [0, n), n > 0
-  uint64_t between(uint64_t low, uint64_t high);      // uniform in [low, high]
+  uint64_t below(uint64_t n);                             // uniform in [0, n), n > 0
+  uint64_t between(uint64_t low, uint64_t high);          // uniform in [low, high]
   bool chance(uint64_t numerator, uint64_t denominator);  // true with that probability
   uint64_t log_uniform(uint64_t low, uint64_t high);  // every power of two equally likely; low > 0
   Duration duration_between(Duration low, Duration high);
@@ -35,7 +35,8 @@ class Rng {
   }
   template <typename Container>
   void shuffle(Container& c) {
-    for (size_t i = c.size(); i > 1; --i) std::swap(c[i - 1], c[below(i)]);
+    for (size_t i = c.size(); i > 1; --i)
+      std::swap(c[i - 1], c[below(i)]);
   }
 
  private:

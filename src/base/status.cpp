@@ -4,27 +4,48 @@ namespace drumlin {
 
 std::string_view code_name(Code code) {
   switch (code) {
-    case Code::kOk: return "ok";
-    case Code::kNotFound: return "not_found";
-    case Code::kAlreadyExists: return "already_exists";
-    case Code::kInvalidArgument: return "invalid_argument";
-    case Code::kFailedPrecondition: return "failed_precondition";
-    case Code::kAborted: return "aborted";
-    case Code::kUnavailable: return "unavailable";
-    case Code::kOutcomeUnknown: return "outcome_unknown";
-    case Code::kNotLeader: return "not_leader";
-    case Code::kTimeout: return "timeout";
-    case Code::kCancelled: return "cancelled";
-    case Code::kClosed: return "closed";
-    case Code::kIo: return "io";
-    case Code::kNoSpace: return "no_space";
-    case Code::kCorrupt: return "corrupt";
-    case Code::kTooLarge: return "too_large";
-    case Code::kPermissionDenied: return "permission_denied";
-    case Code::kWouldBlock: return "would_block";
-    case Code::kExhausted: return "exhausted";
-    case Code::kRefused: return "refused";
-    case Code::kUnsupported: return "unsupported";
+    case Code::kOk:
+      return "ok";
+    case Code::kNotFound:
+      return "not_found";
+    case Code::kAlreadyExists:
+      return "already_exists";
+    case Code::kInvalidArgument:
+      return "invalid_argument";
+    case Code::kFailedPrecondition:
+      return "failed_precondition";
+    case Code::kAborted:
+      return "aborted";
+    case Code::kUnavailable:
+      return "unavailable";
+    case Code::kOutcomeUnknown:
+      return "outcome_unknown";
+    case Code::kNotLeader:
+      return "not_leader";
+    case Code::kTimeout:
+      return "timeout";
+    case Code::kCancelled:
+      return "cancelled";
+    case Code::kClosed:
+      return "closed";
+    case Code::kIo:
+      return "io";
+    case Code::kNoSpace:
+      return "no_space";
+    case Code::kCorrupt:
+      return "corrupt";
+    case Code::kTooLarge:
+      return "too_large";
+    case Code::kPermissionDenied:
+      return "permission_denied";
+    case Code::kWouldBlock:
+      return "would_block";
+    case Code::kExhausted:
+      return "exhausted";
+    case Code::kRefused:
+      return "refused";
+    case Code::kUnsupported:
+      return "unsupported";
   }
   return "unknown_code";
 }

@@ -117,10 +117,10 @@ class [[nodiscard]] Result {
 }  // namespace drumlin
 
 // Returns from the enclosing function (which returns Status or a Result) if `expr` is not OK.
-#define DRUMLIN_TRY(expr)                                \
-  do {                                                   \
-    ::drumlin::Status drumlin_status_ = (expr);          \
-    if (!drumlin_status_.ok()) return drumlin_status_;   \
+#define DRUMLIN_TRY(expr)                              \
+  do {                                                 \
+    ::drumlin::Status drumlin_status_ = (expr);        \
+    if (!drumlin_status_.ok()) return drumlin_status_; \
   } while (false)
 
 // DRUMLIN_ASSIGN(auto x, f()): x = the value of f(), or return its status.

@@ -37,11 +37,11 @@ class StrongId {
   uint64_t value_ = 0;
 };
 
-using Term = StrongId<struct TermTag>;        // Raft term; 0 = before any election
+using Term = StrongId<struct TermTag>;          // Raft term; 0 = before any election
 using LogIndex = StrongId<struct LogIndexTag>;  // position in a group's log; first entry is 1
-using GroupId = StrongId<struct GroupIdTag>;  // Raft group; shard s is group s
-using NodeId = StrongId<struct NodeIdTag>;    // configured by the operator, 1-based; 0 = none
-using Lsn = StrongId<struct LsnTag>;          // byte position in a node's write-ahead log
+using GroupId = StrongId<struct GroupIdTag>;    // Raft group; shard s is group s
+using NodeId = StrongId<struct NodeIdTag>;      // configured by the operator, 1-based; 0 = none
+using Lsn = StrongId<struct LsnTag>;            // byte position in a node's write-ahead log
 
 }  // namespace drumlin
 

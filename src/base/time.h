@@ -35,7 +35,11 @@ constexpr int64_t to_ms(Duration d) {
 constexpr int64_t to_us(Duration d) {
   return std::chrono::duration_cast<std::chrono::microseconds>(d).count();
 }
-constexpr double to_seconds(Duration d) { return static_cast<double>(d.count()) * 1e-9; }
-constexpr int64_t unix_nanos(WallTime t) { return t.time_since_epoch().count(); }
+constexpr double to_seconds(Duration d) {
+  return static_cast<double>(d.count()) * 1e-9;
+}
+constexpr int64_t unix_nanos(WallTime t) {
+  return t.time_since_epoch().count();
+}
 
 }  // namespace drumlin

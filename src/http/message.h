@@ -27,7 +27,8 @@ class Headers {
  public:
   Headers() = default;
   Headers(std::initializer_list<Header> fields) {
-    for (const Header& field : fields) append(field.name, field.value);
+    for (const Header& field : fields)
+      append(field.name, field.value);
   }
 
   void append(std::string_view name, std::string_view value);
@@ -36,7 +37,7 @@ class Headers {
   void clear();
 
   std::optional<std::string_view> find(std::string_view name) const;  // the first of that name
-  std::string_view get(std::string_view name) const;  // the first, or empty
+  std::string_view get(std::string_view name) const;                  // the first, or empty
   std::vector<std::string_view> all(std::string_view name) const;
   size_t count(std::string_view name) const;
   bool has(std::string_view name) const { return find(name).has_value(); }
@@ -102,7 +103,9 @@ struct ResponseHead {
 std::string_view reason_phrase(int status);
 
 // 1xx, 204 and 304 never carry a body.
-constexpr bool status_has_body(int status) { return status >= 200 && status != 204 && status != 304; }
+constexpr bool status_has_body(int status) {
+  return status >= 200 && status != 204 && status != 304;
+}
 
 // Pieces of a head on the wire. Used by Exchange and Client.
 void append_status_line(std::string& out, int status);

@@ -40,9 +40,9 @@ bool parse_level(std::string_view text, Level& out) {
 void Log::write(Level level, std::string_view area, std::string_view message,
                 std::initializer_list<Field> fields) const {
   if (!enabled(level)) return;
-  std::string line =
-      fmt::format(R"({{"ts":"{}","level":"{}","node":{},"area":"{}","msg":{})", rfc3339(clock_.wall()),
-                  kLevelNames[static_cast<size_t>(level)], node_.value(), area, quoted(message));
+  std::string line = fmt::format(R"({{"ts":"{}","level":"{}","node":{},"area":"{}","msg":{})",
+                                 rfc3339(clock_.wall()), kLevelNames[static_cast<size_t>(level)],
+                                 node_.value(), area, quoted(message));
   for (const Field& field : fields) {
     line += fmt::format(R"(,"{}":{})", field.name, shown(field.value));
   }

@@ -22,10 +22,12 @@ uint64_t score(size_t shard, NodeId node) {
 
 std::vector<NodeId> ranked(const std::vector<NodeId>& nodes, size_t shard) {
   std::vector<std::pair<uint64_t, NodeId>> scored;
-  for (NodeId node : nodes) scored.emplace_back(score(shard, node), node);
+  for (NodeId node : nodes)
+    scored.emplace_back(score(shard, node), node);
   std::sort(scored.begin(), scored.end(), std::greater<>());  // ties by id: a total order
   std::vector<NodeId> out;
-  for (const auto& [unused, node] : scored) out.push_back(node);
+  for (const auto& [unused, node] : scored)
+    out.push_back(node);
   return out;
 }
 
@@ -52,7 +54,8 @@ ShardTable plan(std::vector<NodeId> nodes, size_t shards, size_t replication) {
       if (row.size() == replication) break;
       if (std::find(row.begin(), row.end(), node) == row.end()) row.push_back(node);
     }
-    for (NodeId node : row) ++load[node];
+    for (NodeId node : row)
+      ++load[node];
     table.replicas.push_back(std::move(row));
   }
   return table;
@@ -65,7 +68,8 @@ std::string ShardTable::encode() const {
   w.u32(static_cast<uint32_t>(replicas.size()));
   for (const auto& row : replicas) {
     w.u8(static_cast<uint8_t>(row.size()));
-    for (NodeId node : row) w.u32(static_cast<uint32_t>(node.value()));
+    for (NodeId node : row)
+      w.u32(static_cast<uint32_t>(node.value()));
   }
   return bytes;
 }
@@ -79,7 +83,8 @@ Result<ShardTable> ShardTable::decode(std::string_view bytes) {
   const uint32_t shards = r.u32();
   for (uint32_t i = 0; i < shards && r.ok(); ++i) {
     std::vector<NodeId> row(r.u8());
-    for (NodeId& node : row) node = NodeId(r.u32());
+    for (NodeId& node : row)
+      node = NodeId(r.u32());
     table.replicas.push_back(std::move(row));
   }
   if (!r.done()) return Status(Code::kCorrupt, "shard table");

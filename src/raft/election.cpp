@@ -101,7 +101,8 @@ void Raft::become_leader() {
   }
   // Only an entry of its own term tells a leader what is committed (Raft, fig. 8).
   append_own(EntryKind::kNoop, Blob());
-  for (const auto& [peer, unused] : progress_) send_appends(peer);
+  for (const auto& [peer, unused] : progress_)
+    send_appends(peer);
 }
 
 // A leader that a majority no longer answers may have been replaced without knowing.

@@ -35,7 +35,8 @@ void Log::append(Entry entry) {
 
 void Log::truncate_from(LogIndex first) {
   DRUMLIN_CHECK_GT(first, LogIndex());
-  while (!runs_.empty() && runs_.back().first >= first) runs_.pop_back();
+  while (!runs_.empty() && runs_.back().first >= first)
+    runs_.pop_back();
   while (!cache_.empty() && cache_.back().index >= first) {
     bytes_ -= cost(cache_.back());
     cache_.pop_back();
@@ -45,8 +46,8 @@ void Log::truncate_from(LogIndex first) {
 
 Status Log::restore(Entry entry) {
   if (entry.index == LogIndex() || entry.index > last_ + 1) {
-    return {Code::kCorrupt, "the log has entry " + entry.index.to_string() + " after entry " +
-                                last_.to_string()};
+    return {Code::kCorrupt,
+            "the log has entry " + entry.index.to_string() + " after entry " + last_.to_string()};
   }
   if (entry.index <= last_) truncate_from(entry.index);
   if (entry.term < last_term()) {

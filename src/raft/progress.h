@@ -16,12 +16,12 @@ struct Progress {
   enum class State : uint8_t { kProbe, kReplicate };
 
   State state = State::kProbe;
-  LogIndex match;        // durable there and equal
-  LogIndex next;         // to be sent next
+  LogIndex match;  // durable there and equal
+  LogIndex next;   // to be sent next
   bool probe_sent = false;
-  bool fetching = false;       // entries from `next` on are being read back
+  bool fetching = false;         // entries from `next` on are being read back
   bool recently_active = false;  // answered since the last check of the quorum
-  uint64_t round = 0;          // of read confirmation, answered last
+  uint64_t round = 0;            // of read confirmation, answered last
 
   // Sent and not acknowledged.
   struct InFlight {

@@ -9,7 +9,9 @@
 
 namespace drumlin::raft {
 
-inline size_t majority_of(size_t voters) { return voters / 2 + 1; }
+inline size_t majority_of(size_t voters) {
+  return voters / 2 + 1;
+}
 
 // The highest value that a majority has reached.
 template <typename T>

@@ -48,7 +48,8 @@ void Raft::send(Message message) {
 }
 
 void Raft::release_gated() {
-  for (Message& message : std::exchange(gated_, {})) output().messages.push_back(std::move(message));
+  for (Message& message : std::exchange(gated_, {}))
+    output().messages.push_back(std::move(message));
 }
 
 void Raft::hard_state_persisted(HardState state) {
@@ -130,7 +131,8 @@ Result<Proposed> Raft::propose(Blob data) {
     return Status(Code::kExhausted, "too many bytes wait for their commit");
   }
   append_own(EntryKind::kCommand, std::move(data));
-  for (const auto& [peer, unused] : progress_) send_appends(peer);
+  for (const auto& [peer, unused] : progress_)
+    send_appends(peer);
   return Proposed{term_, log_.last_index()};
 }
 

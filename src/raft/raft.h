@@ -53,7 +53,7 @@ struct Output {
   std::vector<Message> messages;        // to the network, now
   std::vector<Fetch> fetches;           // entries to be read back: see fetched()
   std::vector<ReadReady> reads_ready;
-  std::vector<uint64_t> reads_failed;   // leadership was lost before they were confirmed
+  std::vector<uint64_t> reads_failed;  // leadership was lost before they were confirmed
   bool commit_changed = false;
   bool role_changed = false;
 };
@@ -165,17 +165,17 @@ class Raft {
   Log log_;
   Term term_;
   NodeId vote_;
-  HardState durable_state_;        // {term, vote} on disk
-  std::vector<Message> gated_;     // of the present term, waiting for {term, vote}
+  HardState durable_state_;     // {term, vote} on disk
+  std::vector<Message> gated_;  // of the present term, waiting for {term, vote}
   LogIndex commit_;
   LogIndex applied_;
-  LogIndex durable_;               // of our own log
+  LogIndex durable_;  // of our own log
   std::deque<PendingAppend> pending_;
   uint64_t next_append_id_ = 1;
 
   Role role_ = Role::kFollower;
   NodeId leader_;
-  LogIndex verified_;              // follower: equal to the leader's log up to here
+  LogIndex verified_;  // follower: equal to the leader's log up to here
   uint32_t election_elapsed_ = 0;
   uint32_t election_timeout_ = 0;
   Votes votes_;
@@ -186,7 +186,7 @@ class Raft {
   std::deque<std::pair<LogIndex, size_t>> uncommitted_;  // own proposals: index, bytes
   size_t uncommitted_bytes_ = 0;
 
-  std::vector<uint64_t> reads_waiting_;    // for the next round
+  std::vector<uint64_t> reads_waiting_;  // for the next round
   std::vector<PendingRead> reads_in_round_;
   uint64_t round_ = 0;
   bool round_open_ = false;

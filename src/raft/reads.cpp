@@ -62,7 +62,8 @@ void Raft::begin_read_round() {
   if (log_.term_at(commit_) != term_) return;
   ++round_;
   round_open_ = true;
-  for (const uint64_t id : std::exchange(reads_waiting_, {})) reads_in_round_.push_back({id, commit_});
+  for (const uint64_t id : std::exchange(reads_waiting_, {}))
+    reads_in_round_.push_back({id, commit_});
   broadcast_heartbeat();
   end_read_round();
 }
@@ -85,7 +86,8 @@ void Raft::fail_reads() {
   for (const PendingRead& read : std::exchange(reads_in_round_, {})) {
     output().reads_failed.push_back(read.id);
   }
-  for (const uint64_t id : std::exchange(reads_waiting_, {})) output().reads_failed.push_back(id);
+  for (const uint64_t id : std::exchange(reads_waiting_, {}))
+    output().reads_failed.push_back(id);
   round_open_ = false;
 }
 

@@ -8,7 +8,8 @@ namespace {
 
 size_t bytes_of(const std::vector<Entry>& entries) {
   size_t bytes = 0;
-  for (const Entry& entry : entries) bytes += entry.data.size() + sizeof(Entry);
+  for (const Entry& entry : entries)
+    bytes += entry.data.size() + sizeof(Entry);
   return bytes;
 }
 
@@ -43,7 +44,8 @@ void Raft::truncate_from(LogIndex first) {
   const LogIndex kept = first - 1;
   durable_ = std::min(durable_, kept);
   verified_ = std::min(verified_, kept);
-  for (PendingAppend& append : pending_) append.last = std::min(append.last, kept);
+  for (PendingAppend& append : pending_)
+    append.last = std::min(append.last, kept);
 }
 
 void Raft::log_persisted(uint64_t append_id) {
@@ -111,11 +113,11 @@ void Raft::handle_append_reply(const Message& m) {
   Progress& progress = progress_.at(m.from);
   progress.recently_active = true;
   if (m.reject) {
-    const bool stale = progress.state == Progress::State::kReplicate
-                           ? m.index <= progress.match
-                           : m.index != progress.next - 1;
+    const bool stale = progress.state == Progress::State::kReplicate ? m.index <= progress.match
+                                                                     : m.index != progress.next - 1;
     if (stale) return;
-    const LogIndex agreed = log_.last_at_most(std::min(m.hint_index, log_.last_index()), m.hint_term);
+    const LogIndex agreed =
+        log_.last_at_most(std::min(m.hint_index, log_.last_index()), m.hint_term);
     const LogIndex next = std::min(agreed + 1, m.index);
     progress.become_probe(std::max({next, progress.match + 1, LogIndex(1)}));
     send_appends(m.from);
@@ -148,8 +150,7 @@ void Raft::send_appends(NodeId to) {
     std::vector<Entry> entries = log_.entries(progress.next, config_.max_append_bytes);
     if (entries.empty()) {
       progress.fetching = true;
-      output().fetches.push_back(
-          {progress.next, log_.last_index(), config_.max_append_bytes, to});
+      output().fetches.push_back({progress.next, log_.last_index(), config_.max_append_bytes, to});
       return;
     }
     send_append(to, progress, std::move(entries));
@@ -190,17 +191,18 @@ void Raft::fetched(const Output::Fetch& wanted, std::vector<Entry> entries) {
   Progress& progress = it->second;
   progress.fetching = false;
   if (entries.empty()) return;  // the next heartbeat's answer tries again
-  const bool current =
-      progress.next == wanted.first && may_send(progress) &&
-      std::all_of(entries.begin(), entries.end(),
-                  [&](const Entry& entry) { return log_.matches(entry.index, entry.term); });
+  const bool current = progress.next == wanted.first && may_send(progress) &&
+                       std::all_of(entries.begin(), entries.end(), [&](const Entry& entry) {
+                         return log_.matches(entry.index, entry.term);
+                       });
   if (current) send_append(wanted.peer, progress, std::move(entries));
   send_appends(wanted.peer);
 }
 
 void Raft::commit_by_majority() {
   std::vector<LogIndex> reached = {durable_};
-  for (const auto& [peer, progress] : progress_) reached.push_back(progress.match);
+  for (const auto& [peer, progress] : progress_)
+    reached.push_back(progress.match);
   const LogIndex index = majority_reached(std::move(reached));
   if (index <= commit_ || log_.term_at(index) != term_) return;
   advance_commit(index);

@@ -20,12 +20,15 @@ std::string to_string(Role role) {
 
 namespace {
 
-std::string at(LogIndex index, Term term) { return index.to_string() + "@" + term.to_string(); }
+std::string at(LogIndex index, Term term) {
+  return index.to_string() + "@" + term.to_string();
+}
 
 std::string entries_of(const Message& m) {
   if (m.entries.empty()) return " empty";
   std::string out = " entries";
-  for (const Entry& entry : m.entries) out += " " + at(entry.index, entry.term);
+  for (const Entry& entry : m.entries)
+    out += " " + at(entry.index, entry.term);
   return out;
 }
 
@@ -54,7 +57,8 @@ std::string to_string(const Message& m) {
       }
       return head + "append yes, durable " + m.index.to_string();
     case MessageType::kHeartbeat:
-      return head + "heartbeat commit " + m.commit.to_string() + " round " + std::to_string(m.round);
+      return head + "heartbeat commit " + m.commit.to_string() + " round " +
+             std::to_string(m.round);
     case MessageType::kHeartbeatReply:
       return head + "heartbeat yes round " + std::to_string(m.round);
   }

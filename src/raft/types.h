@@ -33,14 +33,14 @@ struct HardState {
 enum class Role : uint8_t { kFollower, kPreCandidate, kCandidate, kLeader };
 
 enum class MessageType : uint8_t {
-  kPreVote = 1,      // term: the one it would campaign in; index, log_term: its last entry
-  kPreVoteReply,     // term: as asked, or the answerer's if rejected
-  kVote,             // index, log_term: the candidate's last entry
+  kPreVote = 1,   // term: the one it would campaign in; index, log_term: its last entry
+  kPreVoteReply,  // term: as asked, or the answerer's if rejected
+  kVote,          // index, log_term: the candidate's last entry
   kVoteReply,
-  kAppend,           // index, log_term: the entry before `entries`; commit
-  kAppendReply,      // index: durable and equal up to here. Rejected: index as asked, and the hints
-  kHeartbeat,        // commit: never beyond what the receiver has acknowledged; round
-  kHeartbeatReply,   // round: as asked
+  kAppend,          // index, log_term: the entry before `entries`; commit
+  kAppendReply,     // index: durable and equal up to here. Rejected: index as asked, and the hints
+  kHeartbeat,       // commit: never beyond what the receiver has acknowledged; round
+  kHeartbeatReply,  // round: as asked
 };
 
 struct Message {

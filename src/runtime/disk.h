@@ -62,8 +62,8 @@ class DiskCalls {
   virtual Result<std::unique_ptr<FileType>> open(std::string_view path, OpenMode mode) = 0;
   // Atomic; replaces `to` if it exists.
   virtual Status rename(std::string_view from, std::string_view to) = 0;
-  virtual Status remove(std::string_view path) = 0;       // a file, or an empty directory
-  virtual Status create_dir(std::string_view path) = 0;   // OK if it is there already
+  virtual Status remove(std::string_view path) = 0;      // a file, or an empty directory
+  virtual Status create_dir(std::string_view path) = 0;  // OK if it is there already
   virtual Status sync_dir(std::string_view path) = 0;
   virtual Result<std::vector<DirEntry>> list(std::string_view path) = 0;  // sorted by name
   virtual Result<uint64_t> free_bytes() = 0;

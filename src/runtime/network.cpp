@@ -38,7 +38,9 @@ Status Stream::read_exact(std::span<char> into) {
   return {};
 }
 
-Status Stream::write_all(std::string_view bytes) { return write_all(std::span(&bytes, 1)); }
+Status Stream::write_all(std::string_view bytes) {
+  return write_all(std::span(&bytes, 1));
+}
 
 Status Stream::write_all(std::span<const std::string_view> pieces) {
   std::vector<std::string_view> left;
@@ -48,7 +50,8 @@ Status Stream::write_all(std::span<const std::string_view> pieces) {
   size_t first = 0;
   while (first < left.size()) {
     DRUMLIN_ASSIGN(size_t n, write_some(std::span(left).subspan(first)));
-    while (first < left.size() && n >= left[first].size()) n -= left[first++].size();
+    while (first < left.size() && n >= left[first].size())
+      n -= left[first++].size();
     if (n > 0) left[first].remove_prefix(n);
   }
   return {};

@@ -1,9 +1,9 @@
 #include "runtime/scheduler.h"
 
+#include <cxxabi.h>
 #include <boost/context/fiber.hpp>
 #include <boost/context/preallocated.hpp>
 #include <boost/context/protected_fixedsize_stack.hpp>
-#include <cxxabi.h>
 
 #include <algorithm>
 #include <cstring>
@@ -173,11 +173,15 @@ class Fiber {
   bool exit_ = false;
 };
 
-Domain::~Domain() { DRUMLIN_CHECK(fibers_.empty(), name_, " still has fibers"); }
+Domain::~Domain() {
+  DRUMLIN_CHECK(fibers_.empty(), name_, " still has fibers");
+}
 
 Scheduler::Scheduler(Options options) : options_(options) {}
 
-Scheduler::~Scheduler() { DRUMLIN_CHECK(ready_.empty()); }
+Scheduler::~Scheduler() {
+  DRUMLIN_CHECK(ready_.empty());
+}
 
 void Scheduler::spawn(Domain& domain, std::string_view name, std::function<void()> body) {
   if (domain.dying_) return;
@@ -262,8 +266,8 @@ void Scheduler::suspend() {
 
 void Scheduler::wake(Fiber* fiber) {
   if (fiber->domain_->dying_) return;
-  DRUMLIN_CHECK(fiber->state_ == Fiber::State::kSuspended, "wake of a running or ready fiber: ",
-                fiber->name_);
+  DRUMLIN_CHECK(fiber->state_ == Fiber::State::kSuspended,
+                "wake of a running or ready fiber: ", fiber->name_);
   fiber->state_ = Fiber::State::kReady;
   ready_.push_back(fiber);
 }
@@ -278,6 +282,8 @@ void Scheduler::yield() {
   if (fiber->domain_->dying_) throw FiberKilled();
 }
 
-std::string_view fiber_name(const Fiber& fiber) { return fiber.name_; }
+std::string_view fiber_name(const Fiber& fiber) {
+  return fiber.name_;
+}
 
 }  // namespace drumlin

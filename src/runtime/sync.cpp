@@ -62,14 +62,19 @@ struct Waiter final : Timer {
 
 using sync_internal::Waiter;
 
-Cancellation::~Cancellation() { DRUMLIN_CHECK(waiters_.head == nullptr, "fibers still wait on it"); }
+Cancellation::~Cancellation() {
+  DRUMLIN_CHECK(waiters_.head == nullptr, "fibers still wait on it");
+}
 
 void Cancellation::cancel() {
   cancelled_ = true;
-  while (waiters_.head != nullptr) waiters_.head->finish(Wake::kCancelled);
+  while (waiters_.head != nullptr)
+    waiters_.head->finish(Wake::kCancelled);
 }
 
-WaitQueue::~WaitQueue() { DRUMLIN_CHECK(waiters_.head == nullptr, "fibers still wait in it"); }
+WaitQueue::~WaitQueue() {
+  DRUMLIN_CHECK(waiters_.head == nullptr, "fibers still wait in it");
+}
 
 Wake WaitQueue::wait(Instant deadline, Cancellation* cancellation, size_t tag) {
   if (cancellation != nullptr && cancellation->cancelled()) return Wake::kCancelled;
@@ -100,9 +105,12 @@ void WaitQueue::notify_all() {
 
 Status wake_status(Wake wake) {
   switch (wake) {
-    case Wake::kNotified: return {};
-    case Wake::kTimeout: return {Code::kTimeout, "deadline passed"};
-    case Wake::kCancelled: return {Code::kCancelled, "cancelled"};
+    case Wake::kNotified:
+      return {};
+    case Wake::kTimeout:
+      return {Code::kTimeout, "deadline passed"};
+    case Wake::kCancelled:
+      return {Code::kCancelled, "cancelled"};
   }
   DRUMLIN_UNREACHABLE();
 }

@@ -2,14 +2,17 @@
 
 namespace drumlin {
 
-Timer::~Timer() { disarm(); }
+Timer::~Timer() {
+  disarm();
+}
 
 void Timer::disarm() {
   if (heap_ != nullptr) heap_->disarm(*this);
 }
 
 TimerHeap::~TimerHeap() {
-  for (Timer* timer : heap_) timer->heap_ = nullptr;
+  for (Timer* timer : heap_)
+    timer->heap_ = nullptr;
 }
 
 void TimerHeap::arm(Timer& timer, Instant at) {

@@ -60,8 +60,9 @@ Result<Recovered> Recovery::run() {
     DRUMLIN_ASSIGN(end_.tail, runtime_.disk().open(path, OpenMode::kReadWrite));
     DRUMLIN_ASSIGN(end_.tail_bytes, end_.tail->size());
   }
-  // What was read may have been only in the page cache (kill -9); it counts once it is synced.
-  // Files before the last one were synced before the last one was made.
+  // What was read may have been only in the page cache (kill -9), and what was cut or removed might
+  // come back: all of it counts once it is synced, and only then is anything appended. Files before
+  // the last one were synced before the last one was made.
   DRUMLIN_TRY(end_.tail->sync());
   DRUMLIN_TRY(runtime_.disk().sync_dir(files_.directory()));
   return std::move(end_);
@@ -88,8 +89,7 @@ Status Recovery::read_file(Lsn first, bool is_last) {
     if (header.is(Code::kCorrupt) && is_last && size <= kFileHeaderBytes) {
       observer_.log.warn("wal", "removed a log file whose making was cut short",
                          {{"file", path}, {"bytes", size}});
-      DRUMLIN_TRY(runtime_.disk().remove(path));
-      return runtime_.disk().sync_dir(files_.directory());
+      return runtime_.disk().remove(path);
     }
     if (header.is(Code::kCorrupt)) return corrupt(path, 0, header.status().message());
     return header.status().with_context(path);
@@ -226,8 +226,7 @@ Status Recovery::cut(Window& window, uint32_t position, uint64_t offset, const s
                       {"bytes", window.size() - offset},
                       {"durable", claimed},
                       {"why", why}});
-  DRUMLIN_TRY(window.file().truncate(offset));
-  return window.file().sync();
+  return window.file().truncate(offset);  // run() makes it durable before anything is appended
 }
 
 }  // namespace drumlin::wal

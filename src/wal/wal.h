@@ -7,11 +7,9 @@
 //
 // Invariants
 //   - At most one batch is written and not yet synced. Hence only the last batch of the log can be
-//   torn;
-//     anything before it that does not match its checksum was damaged after it had been durable.
+//     torn; anything before it that does not match its checksum was damaged after it had been durable.
 //   - A file's successor is created only when the file is synced whole, and its own header is
-//   durable
-//     before the first batch goes in.
+//     durable before the first batch goes in.
 //   - A failed write or sync halts the node: it is never retried (Rebello et al., ATC'20).
 //
 // Torn is not corrupt. Each batch says how far the log was durable when it was written. open() cuts

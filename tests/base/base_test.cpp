@@ -79,7 +79,8 @@ TEST(Codec, RoundTripAndShortInput) {
 
 TEST(Rng, SameSeedSameDrawsAndStreamsAreIndependent) {
   Rng a(7), b(7);
-  for (int i = 0; i < 100; ++i) EXPECT_EQ(a.next(), b.next());
+  for (int i = 0; i < 100; ++i)
+    EXPECT_EQ(a.next(), b.next());
   EXPECT_EQ(Rng(7).stream("net").next(), a.stream("net").next()) << "draws do not shift a stream";
   EXPECT_NE(a.stream("net").next(), a.stream("disk").next());
   for (int i = 0; i < 1000; ++i) {

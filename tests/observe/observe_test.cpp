@@ -17,10 +17,10 @@ TEST(Log, WritesOneJsonObjectALine) {
   StoppedClock clock;
   std::string out;
   Log log(clock, NodeId(3), Level::kInfo, [&](Level, std::string_view line) { out = line; });
-  log.info("raft", "became leader", {{"shard", GroupId(7)}, {"why", "say \"hi\"\n"}, {"ok", true}, {"n", -2}});
-  EXPECT_EQ(out,
-            R"({"ts":"2026-11-24T12:31:05.123Z","level":"info","node":3,"area":"raft",)"
-            R"("msg":"became leader","shard":7,"why":"say \"hi\"\n","ok":true,"n":-2})");
+  log.info("raft", "became leader",
+           {{"shard", GroupId(7)}, {"why", "say \"hi\"\n"}, {"ok", true}, {"n", -2}});
+  EXPECT_EQ(out, R"({"ts":"2026-11-24T12:31:05.123Z","level":"info","node":3,"area":"raft",)"
+                 R"("msg":"became leader","shard":7,"why":"say \"hi\"\n","ok":true,"n":-2})");
   out.clear();
   log.debug("raft", "hidden");
   EXPECT_EQ(out, "");

@@ -11,7 +11,8 @@ namespace {
 
 std::vector<NodeId> ids(size_t n) {
   std::vector<NodeId> out;
-  for (size_t i = 1; i <= n; ++i) out.push_back(NodeId(i));
+  for (size_t i = 1; i <= n; ++i)
+    out.push_back(NodeId(i));
   return out;
 }
 
@@ -22,10 +23,12 @@ TEST(Planner, RowsAreDistinctAndLoadIsBounded) {
     std::map<NodeId, size_t> load;
     for (const auto& row : table.replicas) {
       EXPECT_EQ(std::set<NodeId>(row.begin(), row.end()).size(), r);
-      for (NodeId node : row) ++load[node];
+      for (NodeId node : row)
+        ++load[node];
     }
     const size_t mean = 256 * r / n;
-    for (const auto& [node, count] : load) EXPECT_LE(count, mean * 105 / 100 + 2) << n << " nodes";
+    for (const auto& [node, count] : load)
+      EXPECT_LE(count, mean * 105 / 100 + 2) << n << " nodes";
     EXPECT_EQ(load.size(), n);
   }
 }
@@ -36,15 +39,18 @@ TEST(Planner, OrderOfTheConfigDoesNotMatter) {
 
 TEST(Planner, FirstReplicasSpread) {
   std::map<NodeId, size_t> first;
-  for (const auto& row : plan(ids(3), 256, 3).replicas) ++first[row[0]];
-  for (const auto& [node, count] : first) EXPECT_GT(count, 60u);
+  for (const auto& row : plan(ids(3), 256, 3).replicas)
+    ++first[row[0]];
+  for (const auto& [node, count] : first)
+    EXPECT_GT(count, 60u);
 }
 
 TEST(Planner, TableIsFrozen) {
   // Nodes compute the table apart from each other: changing the hash splits clusters at start.
   const ShardTable table = plan(ids(3), 4, 2);
   std::string shown;
-  for (const auto& row : table.replicas) shown += row[0].to_string() + row[1].to_string() + " ";
+  for (const auto& row : table.replicas)
+    shown += row[0].to_string() + row[1].to_string() + " ";
   EXPECT_EQ(shown, "32 31 13 21 ");
 }
 
@@ -52,7 +58,8 @@ TEST(ShardTable, RoundTripsAndRefusesDamage) {
   const ShardTable table = plan(ids(5), 16, 3);
   const std::string bytes = table.encode();
   EXPECT_EQ(ShardTable::decode(bytes).value(), table);
-  for (size_t cut = 0; cut < bytes.size(); ++cut) EXPECT_FALSE(ShardTable::decode(bytes.substr(0, cut)).ok());
+  for (size_t cut = 0; cut < bytes.size(); ++cut)
+    EXPECT_FALSE(ShardTable::decode(bytes.substr(0, cut)).ok());
   EXPECT_FALSE(ShardTable::decode(bytes + "x").ok());
 }
 

@@ -228,7 +228,8 @@ TEST_F(RuntimeTest, SemaphoreTimeoutLetsTheNextOneThrough) {
 TEST_F(RuntimeTest, ChannelBlocksWhenFullAndDrainsAfterClose) {
   Channel<int> channel(scheduler, clock, 2);
   spawn([&] {
-    for (int i = 0; i < 5; ++i) EXPECT_TRUE(channel.send(int{i}).ok());
+    for (int i = 0; i < 5; ++i)
+      EXPECT_TRUE(channel.send(int{i}).ok());
     channel.close();
     EXPECT_TRUE(channel.send(9).is(Code::kClosed));
   });
