@@ -2,7 +2,8 @@
 // two faces of runtime/disk.h (disk_calls.h).
 //
 // Every file and directory has two states: the page cache, which calls read and change at once, and
-// the platter. Changes wait between the two, in order, until a sync that began after them has ended.
+// the platter. Changes wait between the two, in order, until a sync that began after them has
+// ended.
 //   kill       loses nothing: the page cache is the kernel's
 //   power cut  each waiting change of a file survives, vanishes, or (a write) tears at 512-byte
 //              sectors, on its own and out of order; bytes already on the platter are never
@@ -73,10 +74,11 @@ class SimDisk {
 
   // -- Oracles: never yield, never fail, cost no simulated time.
 
-  // A power cut right now would leave these bytes as the page cache has them, and the file reachable
-  // under this path.
+  // A power cut right now would leave these bytes as the page cache has them, and the file
+  // reachable under this path.
   bool durable(std::string_view path, uint64_t offset, uint64_t length) const;
-  // What is on the platter now (path resolved there too); cut at the file's end, "" if there is none.
+  // What is on the platter now (path resolved there too); cut at the file's end, "" if there is
+  // none.
   std::string platter_read(std::string_view path, uint64_t offset, size_t n) const;
   // The same of the page cache.
   std::string cache_read(std::string_view path, uint64_t offset, size_t n) const;
@@ -85,7 +87,7 @@ class SimDisk {
   // -- Faults.
 
   // Asked at the end of every call, before its effect; an error becomes the call's result, and the
-  // call has no effect. Null: none.
+  // call has no effect, but for a sync: see FileImage::fail_sync. Null: none.
   using FaultHook = std::function<Status(const IoCall&)>;
   void set_fault_hook(FaultHook hook) { fault_hook_ = std::move(hook); }
   // Everything takes `factor` times as long from now on (1: normal).
@@ -105,21 +107,32 @@ class SimDisk {
   Result<std::shared_ptr<Inode>> directory(std::string_view path) const;
   Result<std::vector<DirEntry>> list(std::string_view path) const;
   uint64_t free_bytes() const;
+  // kNoSpace, and no effect, beyond the capacity.
+  Status write(Inode& inode, uint64_t offset, std::string_view bytes);
+  Status preallocate(Inode& inode, uint64_t size);
+  Status truncate(Inode& inode, uint64_t size);
+  void fail_sync(Inode& inode, uint64_t mark) { inode.file.fail_sync(mark, sync_rng_); }
   Status fault(const IoCall& call);
   Duration latency(const IoCall& call, Instant now);
-  Rng& rng() { return rng_; }
+  Instant stalled_until() const { return stalled_until_; }
 
  private:
   struct Place;
   Result<Place> locate(std::string_view path) const;
   const Inode* find_on_platter(std::string_view path) const;
+  Status reserve(uint64_t from, uint64_t to);
 
   DiskModel model_;
-  Rng rng_;
+  Rng rng_;  // latencies; what is rare has streams of its own
+  Rng sync_rng_;
   FaultCounters& counters_;
   FaultHook fault_hook_;
   uint32_t slowdown_ = 1;
   Instant stalled_until_{};
+  bool slowdown_felt_ = true;  // by a call, since it was set
+  bool stall_felt_ = true;
+  uint64_t power_cuts_ = 0;
+  uint64_t used_ = 0;  // at least what the files hold; counted anew when the disk seems full
   std::shared_ptr<Inode> root_;
 };
 

@@ -16,17 +16,23 @@ struct Host {
   uint32_t tag = 0;    // in the trace: NodeId's value, or 1000 + n for clients
   std::string ip;
   std::string name;
-  bool up = false;                 // has power; answers a packet, if only with a reset
-  Instant paused_until{};          // the process gets no events before
-  Duration wall_offset{};          // wall clock = epoch + virtual time + this
+  bool up = false;         // has power; answers a packet, if only with a reset
+  Duration wall_offset{};  // wall clock = epoch + virtual time + this
+  // The process gets no events before. Either a fault (Machine::pause) or the process itself, busy
+  // in a blocking call.
+  Instant paused_until{};
+  Instant pause_fault_until{};
+  bool pause_felt = true;  // by some event, since the last fault
 };
 
 // Everything that happens at an instant. Intrusive: part of whoever waits (a fiber's stack, a
-// connection), so it allocates nothing and vanishes with its owner.
+// connection), so it allocates nothing and vanishes with its owner. One that fires may find the
+// process of its host dead, but not gone.
 class Event : public Timer {
  public:
   explicit Event(Host* host) : host_(host) {}
-  Host* host() const { return host_; }  // null: the world's own
+  // Whose process it concerns: waits while that is paused. Null: the world's own, or a kernel's.
+  Host* host() const { return host_; }
   virtual bool owned_by_heap() const { return false; }
 
  private:

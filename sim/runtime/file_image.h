@@ -45,6 +45,9 @@ class FileImage {
   // Changes made so far; make_durable(mark()) later is a sync that began now.
   uint64_t mark() const { return last_change_; }
   void make_durable(uint64_t mark);
+  // The sync failed: of the changes up to `mark` each is, by chance, taken for clean. It stays in
+  // the page cache, no later sync writes it and a power cut loses it.
+  void fail_sync(uint64_t mark, Rng& rng);
 
   bool durable(uint64_t offset, uint64_t length) const;
   size_t platter_read(uint64_t offset, std::span<char> into) const;
@@ -73,6 +76,7 @@ class FileImage {
   uint64_t platter_size_ = 0;
   uint64_t last_change_ = 0;
   std::deque<Change> waiting_;
+  bool diverged_ = false;  // a failed sync left the cache with bytes that nobody will write
 };
 
 struct Inode;

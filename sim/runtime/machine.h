@@ -2,13 +2,15 @@
 //
 // Any of kill(), power_off(), boot() may be called from anywhere on the reactor (event handlers,
 // on_exit, outside the loop). A death takes effect at once as far as the process can tell: its
-// fibers run no more; they are unwound by the world's loop right after the current event or fiber.
+// fibers run no more, running() is false, boot() may follow; they are unwound by the world's loop
+// right after the current event or fiber.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/strong_id.h"
 #include "base/time.h"
@@ -49,6 +51,7 @@ class Machine {
   bool running() const { return process_ != nullptr; }
   bool powered() const { return host_.up; }
   uint64_t boots() const { return boots_; }
+  uint64_t power_cycles() const { return power_cycles_; }
   Runtime& runtime();  // REQUIRES: running(). For spawning more fibers into it.
 
   void kill();       // no effect unless running
@@ -61,16 +64,20 @@ class Machine {
   void pause(Duration d);
   void set_wall_offset(Duration offset) { host_.wall_offset = offset; }
 
-  const std::string& halt_reason() const { return halt_reason_; }  // of the last process; "" if none
-  // After the process is gone, however it ended. May boot() again.
+  const std::string& halt_reason() const {
+    return halt_reason_;
+  }  // of the last process; "" if none
+  // After the process is gone, however it ended. May boot() again, unless somebody has.
   void on_exit(std::function<void(Exit)> callback) { on_exit_ = std::move(callback); }
 
- private:
-  friend class Process;
-  friend class World;
+  // -- For the runtime.
   void io_completed();
+  void halted(std::string_view reason) { halt_reason_ = reason; }
+  std::unique_ptr<Process> release();  // the process has died: it is the world's to bury
+  bool owns(const Process& process) const { return process_.get() == &process; }
   void buried(Exit how);
 
+ private:
   World& world_;
   NodeId id_;
   Host& host_;

@@ -31,10 +31,11 @@ struct LinkModel {
   Duration latency_min = 50us;  // each link draws its own base between the two
   Duration latency_max = 300us;
   Duration jitter = 100us;
-  uint32_t spike_per_million = 500;  // packets late by up to `spike_max` (a loss and its retransmission)
+  uint32_t spike_per_million =
+      500;  // packets late by up to `spike_max` (a loss and its retransmission)
   Duration spike_max = 40ms;
   uint64_t bytes_per_second = 1'000'000'000;
-  uint32_t partial_per_1024 = 64;  // reads and writes that move less than they could
+  uint32_t partial_per_1024 = 64;    // reads and writes that move less than they could
   uint32_t reset_per_million = 0;    // packets that end their connection
   uint32_t corrupt_per_million = 0;  // packets with one bit flipped
 };
@@ -44,9 +45,9 @@ struct NetworkModel {
   size_t send_buffer = 256 * 1024;
   size_t receive_buffer = 256 * 1024;
   size_t backlog = 128;
-  Duration retransmit_max = 200ms;   // after a heal, or a boot, held bytes arrive within this
-  Duration connect_retry = 1s;       // doubles
-  Duration connect_give_up = 127s;   // without a deadline
+  Duration retransmit_max = 200ms;  // after a heal, or a boot, held bytes arrive within this
+  Duration connect_retry = 1s;      // doubles
+  Duration connect_give_up = 127s;  // without a deadline
 };
 
 class SimNetwork {
@@ -80,19 +81,27 @@ class SimNetwork {
   struct Link {
     LinkModel model;
     Duration base{};
-    uint32_t blocks = 0;
-    uint64_t connections = 0;  // made so far: names their random streams
+    std::vector<size_t> blocked_by;  // calls of block(), by number
+    Instant free_at{};               // when the last packet has left
+    uint64_t connections = 0;        // made so far: names their random streams
   };
   Link& link(const Host& from, const Host& to);
+  // Of a packet sent now, without what its bytes take.
+  Duration latency(Link& link, Rng& rng);
+  // A packet met this link's block.
+  void felt(Link& link);
   const NetworkModel& model() const { return model_; }
   World& world() { return world_; }
   uint64_t add(Connection* connection);
   void forget(uint64_t id) { connections_.erase(id); }
-  // The process is gone: its connections are reset, or (`silent`) just not there any more.
-  void abandon(const Process& process, bool silent);
+  // The process is gone: its ports are free, its connections reset.
+  void abandon(const Process& process);
+  // So is its kernel: what was connected to the host is just not there any more.
+  void host_down(const Host& host);
   // The host has power again: whoever retransmits to it will be heard.
   void host_up(const Host& host);
   uint16_t ephemeral_port(const Host& host);
+  uint64_t next_listener() { return ++listeners_made_; }
   // Null if nothing listens there. `local`: the caller is on the same host.
   SimListener* listener(const Host& host, uint16_t port, bool local) const;
   bool add_listener(const Host& host, uint16_t port, SimListener* listener);
@@ -100,8 +109,13 @@ class SimNetwork {
 
  private:
   template <typename Do>
-  void for_links(const Hosts& from, const Hosts& to, Do&& action);
+  void for_links(const Hosts& from, const Hosts& to, const Do& action);
+  template <typename Do>
+  void for_connections(const Do& action);
+  void block(const Hosts& from, const Hosts& to, size_t number);
+  size_t begin_block();
   Host& must_find(const std::string& ip) const;
+  void set_model(const Host& from, const Host& to, Link& link, const LinkModel& model);
   void release_held();
 
   World& world_;
@@ -113,7 +127,9 @@ class SimNetwork {
   std::map<std::pair<uint32_t, uint16_t>, SimListener*> listeners_;
   std::vector<uint16_t> next_port_;  // per host
   uint64_t next_connection_ = 1;
-  uint64_t blocks_ = 0;
+  uint64_t listeners_made_ = 0;
+  uint64_t blocks_ = 0;            // pairs blocked, calls added up
+  std::vector<bool> blocks_felt_;  // by number of the call
 };
 
 }  // namespace drumlin::sim

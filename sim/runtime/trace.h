@@ -1,6 +1,6 @@
-// Trace: the fingerprint of a run. Every event is folded into one 64-bit hash; two runs are the same
-// run exactly if their hashes are. The last events stay readable in a ring; with recording on, all
-// do, so that a comparer can name the first one that differs.
+// Trace: the fingerprint of a run. Every event is folded into one 64-bit hash; two runs are the
+// same run exactly if their hashes are. The last events stay readable in a ring; with recording on,
+// all do, so that a comparer can name the first one that differs.
 #pragma once
 
 #include <array>
@@ -23,7 +23,8 @@ class Trace {
   };
   struct Entry {
     Instant at{};
-    uint32_t machine = 0;  // Host::tag(): a NodeId's value, 1000 + n for the n-th client, 0 the world
+    uint32_t machine =
+        0;  // Host::tag(): a NodeId's value, 1000 + n for the n-th client, 0 the world
     std::string_view kind;
     uint64_t a = 0;
     uint64_t b = 0;
@@ -40,7 +41,7 @@ class Trace {
 
   uint64_t hash() const { return hash_; }
   uint64_t count() const { return count_; }
-  std::vector<Entry> last() const;                         // oldest first
+  std::vector<Entry> last() const;                                  // oldest first
   const std::vector<Entry>& recorded() const { return recorded_; }  // empty unless recording
 
   // Index of the first event at which two recorded runs part; none if they are the same.

@@ -1,8 +1,8 @@
-// World: virtual time, one event heap, one scheduler, every machine and client of a run. One thread,
-// no real clock: the same seed and calls give the same run, event for event (Trace::hash).
+// World: virtual time, one event heap, one scheduler, every machine and client of a run. One
+// thread, no real clock: the same seed and calls give the same run, event for event (Trace::hash).
 //
-// The loop: take the earliest event by (time, order of arming); let it happen; run fibers until none
-// is ready; bury processes that died. Time jumps from event to event and starts at 1 s.
+// The loop: take the earliest event by (time, order of arming); let it happen; run fibers until
+// none is ready; bury processes that died. Time jumps from event to event and starts at 1 s.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,7 @@ class World {
     NetworkModel network;
     Trace::Options trace;
     Scheduler::Options fibers;
-    Duration offload_min = 5us, offload_max = 50us;  // either side of a job
+    Duration offload_min = 5us, offload_max = 50us;       // either side of a job
     WallTime epoch{std::chrono::seconds(1'790'000'000)};  // wall time at virtual time 0
   };
 
@@ -76,6 +76,8 @@ class World {
   // -- For the runtime.
   void arm(Event& event, Instant when) { heap_.arm(event, when < now_ ? now_ : when); }
   const Instant& now_ref() const { return now_; }
+  // The host's process gets no events now.
+  bool paused(Host& host);
   // The process runs no more; bury it as soon as the reactor's stack allows.
   void doom(Process& process);
   void event(const Host* host, std::string_view kind, uint64_t a = 0, uint64_t b = 0,
@@ -98,7 +100,7 @@ class World {
   SimNetwork network_;
   std::map<NodeId, std::unique_ptr<Machine>> machines_;
   std::vector<std::unique_ptr<Process>> clients_;
-  std::vector<Process*> doomed_;
+  std::vector<std::unique_ptr<Process>> doomed_;  // dead, with their fibers still to unwind
   uint64_t events_ = 0;
   bool running_ = false;
 };
