@@ -1,11 +1,13 @@
-// Kv: a node's ordered map from bytes to bytes, shared by all of its shards. Plain synchronous calls.
+// Kv: a node's ordered map from bytes to bytes, shared by all of its shards. Plain synchronous
+// calls.
 //
-// A write is atomic and becomes durable with the next flush, all earlier writes with it: what is lost
-// in between is replayed from the write-ahead log. Engines differ in speed only; tests/kv is their
-// conformance suite.
+// A write is atomic and becomes durable with the next flush, all earlier writes with it: what is
+// lost in between is replayed from the write-ahead log. Engines differ in speed only; tests/kv is
+// their conformance suite.
 //
-// Access says whether a call may wait for the disk. On the reactor it may not: kWouldBlock then means
-// "run me again in an offload job with kBlocking". An engine in memory never answers kWouldBlock.
+// Access says whether a call may wait for the disk. On the reactor it may not: kWouldBlock then
+// means "run me again in an offload job with kBlocking". An engine in memory never answers
+// kWouldBlock.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +24,8 @@ namespace drumlin::kv {
 
 enum class Access : unsigned char { kNonBlocking, kBlocking };
 
-// A position in the keys of a range, in ascending byte order. Keys and values are valid until the next
-// call on the cursor.
+// A position in the keys of a range, in ascending byte order. Keys and values are valid until the
+// next call on the cursor.
 class Cursor {
  public:
   virtual ~Cursor() = default;
@@ -74,13 +76,14 @@ class Batch {
 
 class Kv : public View {
  public:
-  // get() and cursor() of the Kv itself are kNonBlocking and see the latest writes. A cursor stays at
-  // the state in which it was made.
+  // get() and cursor() of the Kv itself are kNonBlocking and see the latest writes. A cursor stays
+  // at the state in which it was made.
 
   // The state of this moment, for as long as the view lives; may be used from an offload job if
   // kBlocking.
   virtual std::unique_ptr<View> snapshot(Access access) const = 0;
-  // kWouldBlock (nothing written) only with kNonBlocking, when the engine is behind with its flushes.
+  // kWouldBlock (nothing written) only with kNonBlocking, when the engine is behind with its
+  // flushes.
   virtual Status write(const Batch& batch, Access access) = 0;
   // Everything written before is durable when this returns OK. Blocks: only in an offload job.
   virtual Status flush() = 0;
