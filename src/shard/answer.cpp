@@ -5,9 +5,10 @@
 namespace drumlin::shard {
 namespace {
 
-// May a reader who knows (incarnation, epoch) read here? A closed row is empty, not stale.
+// May a reader who knows (incarnation, epoch) read here? A closed row is empty, not stale. A row that
+// has yet to hear of the reader's epoch holds the same objects.
 bool readable(const std::optional<BucketRow>& row, uint64_t incarnation, uint64_t epoch) {
-  return row && row->incarnation == incarnation && row->epoch == epoch &&
+  return row && row->incarnation == incarnation && row->epoch <= epoch &&
          row->state != RowState::kTombstone;
 }
 
@@ -16,11 +17,17 @@ class Lister {
  public:
   Lister(const ListPartition& request, size_t key_at) : request_(request), key_at_(key_at) {}
 
-  // Where to begin, relative to the bucket's first key.
-  std::string first() const {
-    if (request_.after.empty() || request_.after < request_.prefix) return request_.prefix;
-    if (request_.after_is_prefix) return Keys::after_prefix(request_.after);
-    return request_.after + std::string(1, '\0');
+  // Where to begin, relative to the bucket's first key. Nothing: no key can fit the request.
+  std::optional<std::string> first() const {
+    const std::string& after = request_.after;
+    const bool skip_group = request_.after_is_prefix && !after.empty();
+    if (skip_group && request_.prefix.starts_with(after)) return std::nullopt;
+    if (after < request_.prefix) return request_.prefix;
+    if (after.empty()) return after;
+    if (!skip_group) return after + std::string(1, '\0');
+    std::string next = Keys::after_prefix(after);
+    // Nothing comes after a group whose name is all 0xff.
+    return next.empty() ? std::nullopt : std::optional<std::string>(std::move(next));
   }
 
   Status run(kv::Cursor& cursor, const std::string& base, std::vector<ListedKey>& out) {
@@ -32,11 +39,13 @@ class Lister {
         item.key = key.substr(0, *cut);
         item.common_prefix = true;
         const std::string next = Keys::after_prefix(base + item.key);
-        out.push_back(std::move(item));
+        // `after` may lie inside a group: the group itself does not come after it.
+        if (item.key > request_.after) out.push_back(std::move(item));
         cursor.seek(next);
         continue;
       }
-      DRUMLIN_ASSIGN(ObjectRecord record, decode_value<ObjectRecord>(cursor.value(), "object record"));
+      DRUMLIN_ASSIGN(ObjectRecord record,
+                     decode_value<ObjectRecord>(cursor.value(), "object record"));
       ListedKey item;
       item.key = key;
       item.size = record.size;
@@ -85,10 +94,9 @@ Result<std::string> Shard::answer(const kv::View& view, const ListPartition& lis
   }
   const std::string base = keys_.objects(list.incarnation);
   Lister lister(list, base.size());
-  const std::string first = lister.first();
-  // A prefix of nothing but 0xff has no successor: nothing can come after it.
-  if (first.empty() && list.after_is_prefix && !list.after.empty()) return encode(reply);
-  const auto cursor = view.cursor(base + first, Keys::after_prefix(base));
+  const auto first = lister.first();
+  if (!first) return encode(reply);
+  const auto cursor = view.cursor(base + *first, Keys::after_prefix(base));
   DRUMLIN_TRY(lister.run(*cursor, base, reply.items));
   return encode(reply);
 }
@@ -104,7 +112,8 @@ Result<std::string> Shard::answer(const kv::View& view, const ListBuckets&) cons
   const std::string prefix = keys_.records();
   const auto cursor = view.cursor(prefix, Keys::after_prefix(prefix));
   for (; cursor->valid(); cursor->next()) {
-    DRUMLIN_ASSIGN(BucketRecord record, decode_value<BucketRecord>(cursor->value(), "bucket record"));
+    DRUMLIN_ASSIGN(BucketRecord record,
+                   decode_value<BucketRecord>(cursor->value(), "bucket record"));
     reply.records.push_back(std::move(record));
   }
   DRUMLIN_TRY(cursor->status());

@@ -1,5 +1,5 @@
-// Commands of the bucket protocol. The catalogue's record decides, the partitions' rows follow; every
-// command may come late, twice, or from several drivers, and then does nothing.
+// Commands of the bucket protocol. The catalogue's record decides, the partitions' rows follow;
+// every command may come late, twice, or from several drivers, and then does nothing.
 #include "shard/codec.h"
 #include "shard/shard.h"
 
@@ -31,6 +31,7 @@ Result<Reply> Shard::execute(Context& c, const CreateBucket& create) {
         return with(Code::kAborted, found);
     }
   }
+  if (create.partitions == 0) return with(Code::kInvalidArgument);  // who maps a key divides by it
   BucketRecord made;
   made.name = create.name;
   made.incarnation = c.state.applied.value();
@@ -117,8 +118,8 @@ Result<Reply> Shard::execute(Context& c, const InstallRow& install) {
     put_row(c, install.bucket, {install.incarnation, install.epoch, RowState::kOpen});
     return with(Code::kOk);
   }
-  const bool there = found->incarnation == install.incarnation &&
-                     found->epoch == install.epoch && found->state == RowState::kOpen;
+  const bool there = found->incarnation == install.incarnation && found->epoch == install.epoch &&
+                     found->state == RowState::kOpen;
   return with(there ? Code::kOk : Code::kAborted);
 }
 

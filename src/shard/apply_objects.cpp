@@ -21,21 +21,22 @@ Result<Detail> Shard::refuse_write(const kv::View& view, const std::string& buck
     return Detail::kStaleBucket;
   }
   if (found->state == RowState::kClosed) return Detail::kRowClosed;
-  return found->epoch == epoch ? Detail::kNone : Detail::kStaleBucket;
+  // A row refuses what is older than itself; a sender may know of an epoch before the row does.
+  return found->epoch <= epoch ? Detail::kNone : Detail::kStaleBucket;
 }
 
 Result<Reply> Shard::execute(Context& c, const Put& put) {
   DRUMLIN_ASSIGN(const Detail why, refuse_write(c.view, put.bucket, put.incarnation, put.epoch));
   if (why != Detail::kNone) return refused(why);
   DRUMLIN_ASSIGN(const auto before, object(c.view, put.incarnation, put.key));
-  if (before && before->size > 0) c.bodies.push_back({false, before->body, {}});
+  if (before && before->size > 0) c.bodies.push_back({false, before->body, {}, before->size});
   ObjectRecord record;
   record.attributes = put.attributes;
   record.size = put.body.size();
   record.version = c.state.applied.value();
   record.modified = c.state.log_time;
   record.body = {shard_, record.version, 0};
-  if (!put.body.empty()) c.bodies.push_back({true, record.body, put.body});
+  if (!put.body.empty()) c.bodies.push_back({true, record.body, put.body, record.size});
   c.batch.put(keys_.object(put.incarnation, put.key), encode_value(record));
   Reply reply;
   reply.version = record.version;
@@ -48,7 +49,7 @@ Result<Reply> Shard::execute(Context& c, const Delete& del) {
   if (why != Detail::kNone) return refused(why);
   DRUMLIN_ASSIGN(const auto before, object(c.view, del.incarnation, del.key));
   if (before) {
-    if (before->size > 0) c.bodies.push_back({false, before->body, {}});
+    if (before->size > 0) c.bodies.push_back({false, before->body, {}, before->size});
     c.batch.remove(keys_.object(del.incarnation, del.key));
   }
   c.state.last_delete = c.state.applied.value();

@@ -3,6 +3,7 @@
 // or sent value begins with a format version. Internal to the room.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,8 +22,12 @@ inline constexpr uint8_t kFormatVersion = 1;
 constexpr bool is_valid(BucketState s) {
   return s >= BucketState::kCreating && s <= BucketState::kReopening;
 }
-constexpr bool is_valid(RowState s) { return s >= RowState::kOpen && s <= RowState::kTombstone; }
-constexpr bool is_valid(Code c) { return c <= Code::kUnsupported; }
+constexpr bool is_valid(RowState s) {
+  return s >= RowState::kOpen && s <= RowState::kTombstone;
+}
+constexpr bool is_valid(Code c) {
+  return c <= Code::kUnsupported;
+}
 
 class Encoder {
  public:
@@ -48,7 +53,8 @@ class Encoder {
   template <typename T>
   void put(const std::vector<T>& v) {
     writer_.u32(static_cast<uint32_t>(v.size()));
-    for (const T& item : v) put(item);
+    for (const T& item : v)
+      put(item);
   }
   template <typename T>
   void put(const std::optional<T>& v) {
@@ -56,12 +62,10 @@ class Encoder {
     if (v) put(*v);
   }
   template <typename T>
-    requires std::is_enum_v<T>
-  void put(T v) {
-    writer_.u8(static_cast<uint8_t>(v));
-  }
+  requires std::is_enum_v<T>
+  void put(T v) { writer_.u8(static_cast<uint8_t>(v)); }
   template <typename T>
-    requires std::is_class_v<T>
+  requires std::is_class_v<T>
   void put(const T& v) {
     // fields() takes its value by reference for the decoder's sake; the encoder changes nothing.
     fields(*this, const_cast<T&>(v));
@@ -105,8 +109,9 @@ class Decoder {
       return;
     }
     v.clear();
-    v.reserve(n);
-    for (uint32_t i = 0; i < n && reader_.ok() && valid_; ++i) take(v.emplace_back());
+    v.reserve(std::min<size_t>(n, 1024));  // a length that lies must not cost memory
+    for (uint32_t i = 0; i < n && reader_.ok() && valid_; ++i)
+      take(v.emplace_back());
   }
   template <typename T>
   void take(std::optional<T>& v) {
@@ -119,17 +124,15 @@ class Decoder {
     }
   }
   template <typename T>
-    requires std::is_enum_v<T>
+  requires std::is_enum_v<T>
   void take(T& v) {
     const uint8_t byte = reader_.u8();
     if (!is_valid(static_cast<T>(byte))) fail();
     v = static_cast<T>(byte);
   }
   template <typename T>
-    requires std::is_class_v<T>
-  void take(T& v) {
-    fields(*this, v);
-  }
+  requires std::is_class_v<T>
+  void take(T& v) { fields(*this, v); }
   Reader reader_;
   bool valid_ = true;
 };

@@ -6,7 +6,9 @@
 
 namespace drumlin::shard {
 
-constexpr bool is_valid(Detail d) { return d <= Detail::kSession; }
+constexpr bool is_valid(Detail d) {
+  return d <= Detail::kSession;
+}
 
 template <typename A>
 void fields(A& a, Session& v) {
@@ -45,7 +47,7 @@ void fields(A& a, FinishReopen& v) {
   a(v.name, v.incarnation, v.epoch);
 }
 template <typename A, typename Row>
-  requires std::is_base_of_v<InstallRow, Row>
+requires std::is_base_of_v<InstallRow, Row>
 void fields(A& a, Row& v) {
   a(v.bucket, v.incarnation, v.epoch);
 }
@@ -78,10 +80,12 @@ std::string encode(const Command& command) {
   Session session = command.session;
   encoder(log_time);
   fields(encoder, session);
-  std::visit([&](const auto& payload) {
-    using T = std::decay_t<decltype(payload)>;
-    fields(encoder, const_cast<T&>(payload));
-  }, command.payload);
+  std::visit(
+      [&](const auto& payload) {
+        using T = std::decay_t<decltype(payload)>;
+        fields(encoder, const_cast<T&>(payload));
+      },
+      command.payload);
   return out;
 }
 
@@ -108,7 +112,9 @@ Result<Command> decode_command(std::string_view bytes) {
   return out;
 }
 
-std::string encode(const Reply& reply) { return encode_value(reply); }
+std::string encode(const Reply& reply) {
+  return encode_value(reply);
+}
 
 Result<Reply> decode_reply(std::string_view bytes) {
   return decode_value<Reply>(bytes, "reply of a shard");

@@ -81,9 +81,9 @@ struct ReopenRow : InstallRow {};
 struct RemoveRow : InstallRow {};
 
 // The index is the kind on the wire: append only.
-using Payload = std::variant<Put, Delete, CreateBucket, ActivateBucket, BeginDelete, DecideDelete,
-                             FinishRemove, FinishReopen, InstallRow, CloseRowIfEmpty, ReopenRow,
-                             RemoveRow>;
+using Payload =
+    std::variant<Put, Delete, CreateBucket, ActivateBucket, BeginDelete, DecideDelete, FinishRemove,
+                 FinishReopen, InstallRow, CloseRowIfEmpty, ReopenRow, RemoveRow>;
 
 struct Command {
   WallTime log_time{};

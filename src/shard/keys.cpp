@@ -38,7 +38,8 @@ std::string Keys::objects(uint64_t incarnation) const {
 
 std::string Keys::after_prefix(std::string_view prefix) {
   std::string out(prefix);
-  while (!out.empty() && static_cast<unsigned char>(out.back()) == 0xff) out.pop_back();
+  while (!out.empty() && static_cast<unsigned char>(out.back()) == 0xff)
+    out.pop_back();
   if (!out.empty()) out.back() = static_cast<char>(static_cast<unsigned char>(out.back()) + 1);
   return out;
 }

@@ -7,7 +7,7 @@
 //     0x10 record       bucket name                     catalogue shard only
 //     0x11 row          bucket name                     the partition's copy
 //     0x20 object       incarnation u64be | key
-//     0x30 body         index u64be | n u32be           written by segment/kv
+//     0x30 body         index u64be | n u32be | piece u32be       by segment/kv
 //
 // Big-endian, so that byte order is the order of numbers, and a shard's keys lie together.
 #pragma once

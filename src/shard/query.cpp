@@ -4,7 +4,9 @@
 
 namespace drumlin::shard {
 
-constexpr bool is_valid(Detail d) { return d <= Detail::kSession; }
+constexpr bool is_valid(Detail d) {
+  return d <= Detail::kSession;
+}
 
 template <typename A>
 void fields(A& a, GetObject& v) {
@@ -52,10 +54,12 @@ std::string encode_query(const Query& query) {
   writer.u8(kFormatVersion);
   writer.u8(static_cast<uint8_t>(query.index()));
   Encoder encoder(out);
-  std::visit([&](const auto& q) {
-    using T = std::decay_t<decltype(q)>;
-    fields(encoder, const_cast<T&>(q));
-  }, query);
+  std::visit(
+      [&](const auto& q) {
+        using T = std::decay_t<decltype(q)>;
+        fields(encoder, const_cast<T&>(q));
+      },
+      query);
   return out;
 }
 
@@ -74,10 +78,18 @@ Result<Query> decode_query(std::string_view bytes) {
   return out;
 }
 
-std::string encode(const GetObjectReply& reply) { return encode_value(reply); }
-std::string encode(const ListPartitionReply& reply) { return encode_value(reply); }
-std::string encode(const GetBucketReply& reply) { return encode_value(reply); }
-std::string encode(const ListBucketsReply& reply) { return encode_value(reply); }
+std::string encode(const GetObjectReply& reply) {
+  return encode_value(reply);
+}
+std::string encode(const ListPartitionReply& reply) {
+  return encode_value(reply);
+}
+std::string encode(const GetBucketReply& reply) {
+  return encode_value(reply);
+}
+std::string encode(const ListBucketsReply& reply) {
+  return encode_value(reply);
+}
 
 Result<GetObjectReply> decode_get_object_reply(std::string_view bytes) {
   return decode_value<GetObjectReply>(bytes, "answer about an object");

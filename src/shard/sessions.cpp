@@ -1,6 +1,7 @@
 #include "shard/sessions.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/codec.h"
 #include "shard/codec.h"
@@ -52,15 +53,19 @@ std::optional<std::string> Sessions::answered(const Session& session) const {
   const auto it = sessions_.find(session.node);
   if (it == sessions_.end() || session.boot > it->second.boot) return std::nullopt;
   const State& state = it->second;
+  // What became of a command that is forgotten nobody can say any more.
   if (session.boot < state.boot) {
-    return refusal(Code::kInvalidArgument, "the session is of an earlier life of the node");
+    return refusal(Code::kOutcomeUnknown, "the session is of an earlier life of the node");
   }
   const auto reply = state.replies.find(session.number);
   if (reply != state.replies.end()) return reply->second;
   if (session.number <= state.low_water) {
-    return refusal(Code::kInvalidArgument, "the number lies below the session's low water");
+    return refusal(Code::kOutcomeUnknown, "the number lies below the session's low water");
   }
-  if (state.replies.size() >= kMaxReplies) {
+  // Replies up to the command's own low water go with it: they must not keep it out.
+  if (state.replies.size() >= kMaxReplies &&
+      static_cast<size_t>(std::distance(state.replies.upper_bound(session.low_water),
+                                        state.replies.end())) >= kMaxReplies) {
     return refusal(Code::kExhausted, "too many commands of the session are unanswered");
   }
   return std::nullopt;

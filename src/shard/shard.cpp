@@ -79,7 +79,8 @@ Result<uint64_t> Shard::digest(const kv::View& view) const {
 namespace {
 
 template <typename T>
-Result<std::optional<T>> read_value(const kv::View& view, const std::string& key, const char* what) {
+Result<std::optional<T>> read_value(const kv::View& view, const std::string& key,
+                                    const char* what) {
   DRUMLIN_ASSIGN(const auto bytes, view.get(key));
   if (!bytes) return std::optional<T>();
   DRUMLIN_ASSIGN(T value, decode_value<T>(*bytes, what));

@@ -23,9 +23,10 @@
 namespace drumlin::shard {
 
 struct BodyEffect {
-  bool put = false;        // else: drop
+  bool put = false;  // else: drop
   BodyId id;
-  std::string_view bytes;  // a view into the command
+  std::string_view bytes;  // put: a view into the command
+  uint64_t size = 0;       // of the body
 };
 
 struct Applied {
@@ -92,8 +93,8 @@ class Shard {
   Result<std::optional<ObjectRecord>> object(const kv::View& view, uint64_t incarnation,
                                              std::string_view key) const;
   // kNone if the row admits a write of a sender who knows (incarnation, epoch).
-  Result<Detail> refuse_write(const kv::View& view, const std::string& bucket,
-                              uint64_t incarnation, uint64_t epoch) const;
+  Result<Detail> refuse_write(const kv::View& view, const std::string& bucket, uint64_t incarnation,
+                              uint64_t epoch) const;
   void put_row(Context& c, const std::string& bucket, const BucketRow& row);
   void put_record(Context& c, const BucketRecord& record);
 

@@ -27,10 +27,10 @@ using Pairs = std::vector<std::pair<std::string, std::string>>;
 
 // What a client sends with an object, besides its bytes.
 struct ObjectAttributes {
-  std::string etag;   // lower-case hex MD5, without quotes
-  Pairs headers;      // Content-Type, Cache-Control, ... as to be sent back
-  Pairs user;         // x-amz-meta-*, without the prefix, lower case
-  Pairs checksums;    // "crc32" -> base64 as sent
+  std::string etag;  // lower-case hex MD5, without quotes
+  Pairs headers;     // Content-Type, Cache-Control, ... as to be sent back
+  Pairs user;        // x-amz-meta-*, without the prefix, lower case
+  Pairs checksums;   // "crc32" -> base64 as sent
 };
 
 // An object of the present. version = index of the entry that wrote it; modified = its log time.
@@ -43,7 +43,7 @@ struct ObjectRecord {
 };
 
 enum class BucketState : uint8_t {
-  kCreating = 1,   // invisible: partitions get their rows
+  kCreating = 1,  // invisible: partitions get their rows
   kActive = 2,
   kDeleting = 3,   // visible: partitions close themselves if they are empty
   kRemoving = 4,   // invisible: decided, rows become tombstones
