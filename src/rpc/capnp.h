@@ -30,11 +30,15 @@ inline capnp::Data::Reader as_data(std::string_view bytes) {
   return {reinterpret_cast<const capnp::byte*>(bytes.data()), bytes.size()};
 }
 
-// Calls use(reader of Root) and returns its Status; kCorrupt if the bytes are no such message. `use`
-// must not yield and must not keep views into the message beyond `bytes`.
+// Calls use(reader of Root) and returns its Status; kCorrupt if the bytes are no such message.
+// `use` must not yield and must not keep views into the message beyond `bytes`.
 template <typename Root, typename Use>
 Status parse(std::string_view bytes, Use&& use) {
-  std::vector<capnp::word> aligned;
+  if (bytes.empty() || bytes.size() % sizeof(capnp::word) != 0) {
+    return {Code::kCorrupt, "not a valid message: not whole words"};
+  }
+  std::vector<uint64_t> aligned;  // clang has no vector of capnp::word
+  static_assert(sizeof(uint64_t) == sizeof(capnp::word));
   const char* begin = bytes.data();
   if (reinterpret_cast<uintptr_t>(begin) % sizeof(capnp::word) != 0) {
     aligned.resize(bytes.size() / sizeof(capnp::word));
@@ -44,9 +48,12 @@ Status parse(std::string_view bytes, Use&& use) {
   try {
     capnp::ReaderOptions options;
     options.traversalLimitInWords = 16 * 1024 * 1024;  // 128 MiB, above any frame
-    capnp::FlatArrayMessageReader reader(
-        kj::arrayPtr(reinterpret_cast<const capnp::word*>(begin), bytes.size() / sizeof(capnp::word)),
-        options);
+    const auto words = kj::arrayPtr(reinterpret_cast<const capnp::word*>(begin),
+                                    bytes.size() / sizeof(capnp::word));
+    capnp::FlatArrayMessageReader reader(words, options);
+    if (reader.getEnd() != words.end()) {
+      return {Code::kCorrupt, "not a valid message: more follows it"};
+    }
     return use(reader.getRoot<Root>());
   } catch (const kj::Exception& e) {
     return {Code::kCorrupt, std::string("not a valid message: ") + e.getDescription().cStr()};

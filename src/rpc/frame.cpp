@@ -93,8 +93,9 @@ Result<Frame> FrameStream::read() {
   if (!receive_key_.empty()) {
     char tag[kFrameMacBytes];
     DRUMLIN_TRY(read_exact(tag));
-    if (!constant_time_equal({tag, kFrameMacBytes}, mac(receive_key_, received_, {header, kFrameHeaderBytes},
-                                                        frame.payload))) {
+    if (!constant_time_equal(
+            {tag, kFrameMacBytes},
+            mac(receive_key_, received_, {header, kFrameHeaderBytes}, frame.payload))) {
       return Status(Code::kCorrupt, "frame MAC");
     }
   }
@@ -103,7 +104,9 @@ Result<Frame> FrameStream::read() {
   if (type < 1 || type > 3) return Status(Code::kCorrupt, "frame type");
   frame.type = static_cast<FrameType>(type);
   frame.kind = static_cast<uint8_t>(header[9]);
-  frame.code = static_cast<Code>(load_le<uint16_t>(header + 10));
+  const auto code = load_le<uint16_t>(header + 10);
+  if (code > static_cast<uint16_t>(Code::kUnsupported)) return Status(Code::kCorrupt, "frame code");
+  frame.code = static_cast<Code>(code);
   frame.call = load_le<uint64_t>(header + 12);
   return frame;
 }

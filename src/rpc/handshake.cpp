@@ -29,7 +29,8 @@ Result<std::string> receive_message(Stream& stream) {
   DRUMLIN_TRY(stream.read_exact(length));
   const auto size = load_le<uint32_t>(length);
   if (size == 0 || size > kMaxHandshakeBytes) {
-    return Status(Code::kCorrupt, "not a drumlin peer: handshake of " + std::to_string(size) + " bytes");
+    return Status(Code::kCorrupt,
+                  "not a drumlin peer: handshake of " + std::to_string(size) + " bytes");
   }
   std::string payload(size, '\0');
   DRUMLIN_TRY(stream.read_exact(payload));
@@ -42,8 +43,11 @@ void fill_refusal(Builder refusal, const Status& why) {
   refusal.setMessage(why.message());
 }
 
+// Only kRefused is for good; whatever else the peer met (its disk, damaged bytes) may pass.
 Status refusal_status(wire::Refusal::Reader refusal, NodeId by) {
-  return {Code::kRefused, "node " + by.to_string() + " refuses us: " + refusal.getMessage().cStr()};
+  const bool for_good = refusal.getCode() == static_cast<uint8_t>(Code::kRefused);
+  return {for_good ? Code::kRefused : Code::kUnavailable,
+          "node " + by.to_string() + " refuses us: " + refusal.getMessage().cStr()};
 }
 
 std::string nonce(Runtime& runtime) {
@@ -76,7 +80,8 @@ Session make_session(const Identity& self, const Transcript& transcript, PeerIde
                      uint8_t lane, bool dialer) {
   Session session{peer, transcript.version, lane, {}, {}};
   if (!self.secret.empty()) {
-    session.send_key = transcript.mac(self.secret, dialer ? "frames of dialer" : "frames of acceptor");
+    session.send_key =
+        transcript.mac(self.secret, dialer ? "frames of dialer" : "frames of acceptor");
     session.receive_key =
         transcript.mac(self.secret, dialer ? "frames of acceptor" : "frames of dialer");
   }
@@ -109,22 +114,29 @@ Result<Session> dial_handshake(Runtime& runtime, Stream& stream, const Identity&
   DRUMLIN_ASSIGN(const std::string welcome_bytes, receive_message(stream));
   PeerIdentity acceptor{peer, 0, 0};
   bool refused_us = false;
-  Status outcome = parse<wire::Welcome>(welcome_bytes, [&](wire::Welcome::Reader welcome) -> Status {
-    if (welcome.isRefused()) {
-      refused_us = true;
-      return refusal_status(welcome.getRefused(), peer);
-    }
-    const auto ok = welcome.getOk();
-    acceptor.incarnation = transcript.incarnation = ok.getIncarnation();
-    acceptor.boot = transcript.boot = ok.getBoot();
-    transcript.version = ok.getVersion();
-    transcript.nonce = bytes_of(ok.getNonce());
-    if (!constant_time_equal(bytes_of(ok.getProof()), transcript.mac(self.secret, "acceptor"))) {
-      return wrong_secret();
-    }
-    return {};
-  });
-  if (refused_us) membership.refused_by(peer, outcome);
+  Status outcome =
+      parse<wire::Welcome>(welcome_bytes, [&](wire::Welcome::Reader welcome) -> Status {
+        if (welcome.isRefused()) {
+          refused_us = true;
+          return refusal_status(welcome.getRefused(), peer);
+        }
+        const auto ok = welcome.getOk();
+        acceptor.incarnation = transcript.incarnation = ok.getIncarnation();
+        acceptor.boot = transcript.boot = ok.getBoot();
+        transcript.version = ok.getVersion();
+        transcript.nonce = bytes_of(ok.getNonce());
+        if (transcript.version < kProtocolMin || transcript.version > kProtocolMax) {
+          return {Code::kRefused, "node " + peer.to_string() + " speaks protocol version " +
+                                      std::to_string(transcript.version) +
+                                      ", which we did not offer"};
+        }
+        if (!constant_time_equal(bytes_of(ok.getProof()),
+                                 transcript.mac(self.secret, "acceptor"))) {
+          return wrong_secret();
+        }
+        return {};
+      });
+  if (refused_us && outcome.is(Code::kRefused)) membership.refused_by(peer, outcome);
   DRUMLIN_TRY(outcome);
   const Status admitted = membership.admit(acceptor);
   {
@@ -146,7 +158,7 @@ Result<Session> dial_handshake(Runtime& runtime, Stream& stream, const Identity&
     }
     return {};
   });
-  if (refused_us) membership.refused_by(peer, outcome);
+  if (refused_us && outcome.is(Code::kRefused)) membership.refused_by(peer, outcome);
   DRUMLIN_TRY(outcome);
   membership.recorded_by(peer);
   return make_session(self, transcript, acceptor, lane, /*dialer=*/true);
@@ -172,7 +184,8 @@ Result<ParsedHello> judge_hello(const std::string& bytes, const Identity& self,
       return {Code::kRefused, "no common protocol version"};
     }
     if (bytes_of(hello.getClusterId()) != as_view(self.cluster_id)) {
-      return {Code::kRefused, "this node belongs to another cluster (secret, node ids, shards or name differ)"};
+      return {Code::kRefused,
+              "this node belongs to another cluster (secret, node ids, shards or name differ)"};
     }
     if (NodeId(hello.getTo()) != self.node) {
       return {Code::kRefused, "this is node " + self.node.to_string() + ", not node " +
@@ -206,9 +219,7 @@ Status refuse_at_the_end(Stream& stream, const Status& why) {
 Result<Session> accept_handshake(Runtime& runtime, Stream& stream, const Identity& self,
                                  Membership& membership) {
   Transcript transcript;
-  {
-    DRUMLIN_ASSIGN(transcript.hello, receive_message(stream));
-  }
+  { DRUMLIN_ASSIGN(transcript.hello, receive_message(stream)); }
   const auto hello = judge_hello(transcript.hello, self, membership);
   if (!hello.ok()) return refuse(stream, hello.status());
   transcript.nonce = nonce(runtime);

@@ -26,7 +26,7 @@ struct Peer::LaneState {
   explicit LaneState(Runtime& runtime) : work(runtime.scheduler(), runtime.clock()) {}
   std::deque<Frame> queue;
   size_t queued_bytes = 0;
-  WaitQueue work;               // the queue has something, or the connection is gone
+  WaitQueue work;                 // the queue has something, or the connection is gone
   FrameStream* frames = nullptr;  // the live connection
   bool broken = false;
 };
@@ -40,7 +40,8 @@ Peer::Peer(Runtime& runtime, observe::Observer observer, const Identity& self,
       node_(node),
       endpoint_(std::move(endpoint)),
       options_(options) {
-  for (auto& lane : lanes_) lane = std::make_unique<LaneState>(runtime);
+  for (auto& lane : lanes_)
+    lane = std::make_unique<LaneState>(runtime);
 }
 
 Peer::~Peer() = default;
@@ -60,7 +61,9 @@ void Peer::stop() {
   }
 }
 
-bool Peer::connected(Lane lane) const { return lanes_[static_cast<size_t>(lane)]->frames != nullptr; }
+bool Peer::connected(Lane lane) const {
+  return lanes_[static_cast<size_t>(lane)]->frames != nullptr;
+}
 
 bool Peer::send(Lane lane, uint8_t kind, std::string payload) {
   LaneState& state = *lanes_[static_cast<size_t>(lane)];
@@ -74,7 +77,8 @@ bool Peer::send(Lane lane, uint8_t kind, std::string payload) {
 
 Result<std::string> Peer::call(uint8_t kind, std::string payload, Instant deadline) {
   LaneState& state = *lanes_[static_cast<size_t>(Lane::kBulk)];
-  if (state.frames == nullptr) return Status(Code::kUnavailable, "node " + node_.to_string() + " is not connected");
+  if (state.frames == nullptr)
+    return Status(Code::kUnavailable, "node " + node_.to_string() + " is not connected");
   if (state.queued_bytes >= options_.queue_bytes) {
     return Status(Code::kUnavailable, "the queue to node " + node_.to_string() + " is full");
   }
@@ -95,6 +99,11 @@ Result<std::string> Peer::call(uint8_t kind, std::string payload, Instant deadli
   state.work.notify_one();
   while (!call.finished) {
     if (call.done.wait(deadline, &stopping_) != Wake::kNotified) {
+      // Still queued: write_frames() drops what nobody waits for any more.
+      if (!call.sent) {
+        return Status(Code::kUnavailable,
+                      "no room on the connection to node " + node_.to_string() + " in time");
+      }
       return Status(Code::kOutcomeUnknown, "no answer from node " + node_.to_string() + " in time");
     }
   }
@@ -110,8 +119,9 @@ void Peer::run_lane(Lane lane) {
     const Instant began = runtime_.clock().now();
     const Status ended = run_connection(state, lane);
     if (stopping_.cancelled()) return;
-    observer_.log.debug("rpc", "connection ended",
-                        {{"peer", node_}, {"lane", static_cast<uint64_t>(lane)}, {"why", ended.to_string()}});
+    observer_.log.debug(
+        "rpc", "connection ended",
+        {{"peer", node_}, {"lane", static_cast<uint64_t>(lane)}, {"why", ended.to_string()}});
     if (runtime_.clock().now() - began > options_.retry_max) pause = options_.retry_min;
     if (!runtime_.sleep_for(jitter.duration_between(pause / 2, pause), &stopping_).ok()) return;
     pause = std::min(pause * 2, options_.retry_max);
@@ -151,7 +161,8 @@ Status Peer::run_connection(LaneState& state, Lane lane) {
   frames->stream().close();
   state.frames = nullptr;
   (void)reader.wait();
-  if (lane == Lane::kBulk) fail_calls({Code::kOutcomeUnknown, "the connection to node " + node_.to_string() + " broke"});
+  if (lane == Lane::kBulk)
+    fail_calls({Code::kOutcomeUnknown, "the connection to node " + node_.to_string() + " broke"});
   return {Code::kClosed, "connection lost"};
 }
 
@@ -200,8 +211,9 @@ void Peer::read_replies(LaneState&, FrameStream& frames) {
 void Peer::fail_calls(const Status& sent_status) {
   for (auto& [id, call] : calls_) {
     if (call->finished) continue;
-    call->finish(call->sent ? sent_status
-                            : Status(Code::kUnavailable, "node " + node_.to_string() + " went away"));
+    call->finish(call->sent
+                     ? sent_status
+                     : Status(Code::kUnavailable, "node " + node_.to_string() + " went away"));
   }
 }
 

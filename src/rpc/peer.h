@@ -35,8 +35,8 @@ struct PeerOptions {
   Duration handshake_timeout = 5s;  // includes two syncs at first contact
   Duration retry_min = 50ms;
   Duration retry_max = 1s;
-  Duration write_timeout = 10s;      // a peer that takes nothing for so long is cut off
-  size_t queue_bytes = 64u << 20;    // a lane; beyond it messages are dropped, calls refused
+  Duration write_timeout = 10s;    // a peer that takes nothing for so long is cut off
+  size_t queue_bytes = 64u << 20;  // a lane; beyond it messages are dropped, calls refused
 };
 
 class Peer {

@@ -40,7 +40,8 @@ void Server::start() {
 void Server::stop() {
   stopping_ = true;
   listener_->close();
-  for (auto& [id, stream] : streams_) stream->close();
+  for (auto& [id, stream] : streams_)
+    stream->close();
 }
 
 void Server::accept_loop() {
@@ -75,8 +76,9 @@ void Server::serve(std::unique_ptr<Stream> stream) {
   const Registration registration(streams_, next_connection_++, stream.get());
   auto session = accept_handshake(runtime_, *stream, self_, membership_);
   if (!session.ok()) {
-    observer_.log.warn("rpc", "refused a peer",
-                       {{"from", stream->peer().to_string()}, {"why", session.status().to_string()}});
+    observer_.log.warn(
+        "rpc", "refused a peer",
+        {{"from", stream->peer().to_string()}, {"why", session.status().to_string()}});
     return;
   }
   if (stopping_) return;
@@ -109,7 +111,8 @@ void Server::read_frames(const std::shared_ptr<Connection>& connection) {
     if (!connection->permits.acquire(1).ok() || connection->broken) return;
     auto request = std::make_shared<Frame>(std::move(*frame));
     runtime_.spawn("rpc request", [this, connection, request] {
-      auto reply = handler_.on_request(connection->peer, request->kind, std::move(request->payload));
+      auto reply =
+          handler_.on_request(connection->peer, request->kind, std::move(request->payload));
       Frame out{FrameType::kReply, request->kind, reply.code(), request->call, {}};
       out.payload = reply.ok() ? std::move(*reply) : reply.status().message();
       connection->permits.release(1);
