@@ -1,4 +1,4 @@
-# What nodes say to each other about the shards they share. Frame kinds: see messages.h.
+# What nodes say to each other about the shards they share. Frame kinds: see wire.h.
 @0xb7d1f0a2c3e45869;
 
 using Cxx = import "/capnp/c++.capnp";
@@ -34,6 +34,7 @@ struct RaftBatch {
 struct ProposeRequest {
   shard @0 :UInt32;
   command @1 :Data;
+  timeoutMs @2 :UInt32;        # how long the asker will wait, from now
 }
 
 struct QueryRequest {
@@ -44,9 +45,12 @@ struct QueryRequest {
   first @4 :UInt64;
   hasLast @5 :Bool;
   last @6 :UInt64;
+  timeoutMs @7 :UInt32;
 }
 
 struct QueryReply {
   reply @0 :Data;
   body @1 :Data;
+  first @2 :UInt64;            # where in the object the body begins
+  unsatisfiable @3 :Bool;      # the range begins past the end of the object
 }

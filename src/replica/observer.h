@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/strong_id.h"
+#include "raft/log.h"
 #include "raft/types.h"
 
 namespace drumlin::replica {
@@ -14,6 +15,10 @@ namespace drumlin::replica {
 class ReplicaObserver {
  public:
   virtual ~ReplicaObserver() = default;
+  // What the disk remembered of the group when the node started.
+  virtual void recovered(GroupId group, const raft::HardState& state, const raft::Log& log) = 0;
+  // Handed to the network: whatever the message promises must hold by now.
+  virtual void sending(GroupId group, const raft::Message& message) = 0;
   // The node will act in `term` from now on; at most one node per (group, term).
   virtual void became_leader(GroupId group, Term term, LogIndex last) = 0;
   // Handed to the WAL: the group's log now ends with these, replacing any at or after the first.

@@ -1,0 +1,114 @@
+#include "replica/applier.h"
+
+#include <algorithm>
+
+#include "shard/query.h"
+
+namespace drumlin::replica {
+namespace {
+
+segment::BodyKey key_of(const shard::BodyId& id, uint32_t generation) {
+  return {id.shard, generation, id.index, id.n};
+}
+
+struct Extent {
+  uint64_t first = 0;
+  uint64_t count = 0;
+  bool unsatisfiable = false;
+};
+
+// RFC 9110, 14.1.2. A range of an empty body is never satisfiable, a suffix of nothing neither.
+// REQUIRES: first <= last, if there are both.
+Extent resolve(const BodyRange& range, uint64_t size) {
+  if (!range.first && !range.last) return {0, size, false};
+  if (!range.first) {
+    const uint64_t count = std::min(*range.last, size);
+    return {size - count, count, count == 0};
+  }
+  if (range.last) DRUMLIN_CHECK_LE(*range.first, *range.last);
+  if (*range.first >= size) return {0, 0, true};
+  const uint64_t end = range.last ? std::min(*range.last, size - 1) : size - 1;
+  return {*range.first, end - *range.first + 1, false};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Applier>> Applier::open(Services& services, uint32_t shard) {
+  std::unique_ptr<Applier> out(new Applier(services, shard));
+  const auto view = services.kv.snapshot(kv::Access::kBlocking);
+  DRUMLIN_TRY(out->shard_.load(*view).with_context("shard " + std::to_string(shard)));
+  return out;
+}
+
+Status Applier::try_apply(const raft::Entry& entry, std::string& reply) {
+  DRUMLIN_CHECK(!locked());
+  const Status status = apply_on(services_.kv, kv::Access::kNonBlocking, entry, reply);
+  if (!status.ok() && !status.is(Code::kWouldBlock)) broken(status);
+  return status;
+}
+
+void Applier::apply(const raft::Entry& entry, std::string& reply) {
+  const Mutex::Guard guard(busy_);
+  Status status;
+  services_.runtime.offload([&] {
+    const auto view = services_.kv.snapshot(kv::Access::kBlocking);
+    status = apply_on(*view, kv::Access::kBlocking, entry, reply);
+  });
+  if (!status.ok()) broken(status);
+}
+
+Status Applier::apply_on(const kv::View& view, kv::Access access, const raft::Entry& entry,
+                         std::string& reply) {
+  kv::Batch batch;
+  const std::string_view command =
+      entry.kind == raft::EntryKind::kCommand ? entry.data.view() : std::string_view();
+  DRUMLIN_ASSIGN(shard::Applied applied, shard_.apply(view, batch, entry.index, command));
+  for (const shard::BodyEffect& effect : applied.bodies) {
+    const segment::BodyKey key = key_of(effect.id, kGeneration);
+    DRUMLIN_TRY(effect.put ? services_.bodies.put(key, effect.bytes, batch)
+                           : services_.bodies.drop(key, effect.size, batch));
+  }
+  DRUMLIN_TRY(services_.kv.write(batch, access));
+  shard_.commit_applied();
+  reply = std::move(applied.reply);
+  return {};
+}
+
+void Applier::broken(const Status& why) {
+  // The log has the truth; a damaged kv is rebuilt from it (or from peers), never patched.
+  services_.runtime.halt("the key-value store cannot be used: " + why.to_string());
+  DRUMLIN_UNREACHABLE("halt() returned");
+}
+
+Result<QueryReply> Applier::query(const QueryRequest& request) {
+  if (!locked()) {
+    auto reply = query_on(services_.kv, request);
+    if (!reply.is(Code::kWouldBlock)) return reply;
+  }
+  const Mutex::Guard guard(busy_);
+  Result<QueryReply> reply = Status(Code::kCancelled);
+  services_.runtime.offload([&] {
+    const auto view = services_.kv.snapshot(kv::Access::kBlocking);
+    reply = query_on(*view, request);
+  });
+  return reply;
+}
+
+Result<QueryReply> Applier::query_on(const kv::View& view, const QueryRequest& request) const {
+  QueryReply out;
+  DRUMLIN_ASSIGN(out.reply, shard_.query(view, request.query));
+  if (!request.want_body) return out;
+  DRUMLIN_ASSIGN(const auto object, shard::object_in_reply(out.reply));
+  if (!object) return out;
+  const Extent extent = resolve(request.range, object->size);
+  out.unsatisfiable = extent.unsatisfiable;
+  out.first = extent.first;
+  if (extent.count == 0) return out;
+  DRUMLIN_ASSIGN(out.body, services_.bodies.read(key_of(object->body, kGeneration), extent.first,
+                                                 extent.count, view));
+  if (out.body.size() != extent.count)
+    return Status(Code::kCorrupt, "a body is shorter than its record says");
+  return out;
+}
+
+}  // namespace drumlin::replica

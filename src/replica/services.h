@@ -1,0 +1,55 @@
+// What the replicas of a node share: the disk below them, and the loop around them.
+#pragma once
+
+#include <cstdint>
+
+#include "kv/api/kv.h"
+#include "observe/observer.h"
+#include "raft/raft.h"
+#include "replica/observer.h"
+#include "runtime/runtime.h"
+#include "segment/api/body_store.h"
+#include "wal/hardstate.h"
+#include "wal/wal.h"
+
+namespace drumlin::replica {
+
+class Group;
+
+struct Options {
+  NodeId self;
+  Duration tick = 50ms;
+  uint32_t heartbeat_ticks = 2;
+  uint32_t election_ticks_min = 8;
+  uint32_t election_ticks_max = 16;
+  size_t log_cache_bytes = 1u << 20;
+  size_t uncommitted_bytes = 64u << 20;
+  size_t append_bytes = 1u << 20;
+  size_t append_inflight_bytes = 32u << 20;
+  size_t append_inflight_messages = 256;
+  Duration request_timeout = 10s;            // the longest that a peer may ask us to wait
+  uint64_t kv_flush_wal_bytes = 256u << 20;  // flush the kv after so many bytes of log
+};
+
+struct Services {
+  Runtime& runtime;
+  observe::Observer observer;
+  wal::Wal& wal;
+  wal::HardStateStore& hard_states;
+  kv::Kv& kv;
+  segment::BodyStore& bodies;
+  ReplicaObserver* watch;  // simulation only; may be null
+  Options options;
+};
+
+// How a group reaches its loop (ReplicaSet). Neither yields.
+class Loop {
+ public:
+  virtual ~Loop() = default;
+  // The group has something to do: its turn comes soon.
+  virtual void wake(Group& group) = 0;
+  // `append` of the group lies in the WAL at `lsn`; Group::appended() follows once that is durable.
+  virtual void await_append(Group& group, Lsn lsn, uint64_t append, LogIndex last, Term term) = 0;
+};
+
+}  // namespace drumlin::replica

@@ -1,0 +1,193 @@
+#include "replica/wire.h"
+
+#include <charconv>
+
+#include "replica/messages.capnp.h"
+#include "rpc/capnp.h"
+#include "shard/command.h"
+
+namespace drumlin::replica {
+namespace {
+
+using raft::Entry;
+using raft::EntryKind;
+using raft::Message;
+using raft::MessageType;
+using rpc::as_data;
+using rpc::bytes_of;
+
+Status malformed(const char* what) {
+  return {Code::kCorrupt, std::string("malformed ") + what};
+}
+
+uint32_t milliseconds_of(Duration d) {
+  const int64_t ms = to_ms(d);
+  return ms <= 0 ? 0 : static_cast<uint32_t>(std::min<int64_t>(ms, UINT32_MAX));
+}
+
+void fill(wire::RaftMessage::Builder out, const GroupMessage& in) {
+  const Message& m = in.message;
+  out.setGroup(static_cast<uint32_t>(in.group.value()));
+  out.setType(static_cast<uint8_t>(m.type));
+  out.setReject(m.reject);
+  out.setTerm(m.term.value());
+  out.setIndex(m.index.value());
+  out.setLogTerm(m.log_term.value());
+  out.setCommit(m.commit.value());
+  out.setHintIndex(m.hint_index.value());
+  out.setHintTerm(m.hint_term.value());
+  out.setRound(m.round);
+  if (m.entries.empty()) return;
+  auto entries = out.initEntries(static_cast<uint32_t>(m.entries.size()));
+  for (uint32_t i = 0; i < entries.size(); ++i) {
+    entries[i].setTerm(m.entries[i].term.value());
+    entries[i].setKind(static_cast<uint8_t>(m.entries[i].kind));
+    entries[i].setData(as_data(m.entries[i].data.view()));
+  }
+}
+
+Status read(wire::RaftMessage::Reader in, GroupMessage& out) {
+  if (in.getType() < static_cast<uint8_t>(MessageType::kPreVote) ||
+      in.getType() > static_cast<uint8_t>(MessageType::kHeartbeatReply)) {
+    return malformed("raft message type");
+  }
+  out.group = GroupId(in.getGroup());
+  Message& m = out.message;
+  m.type = static_cast<MessageType>(in.getType());
+  m.reject = in.getReject();
+  m.term = Term(in.getTerm());
+  m.index = LogIndex(in.getIndex());
+  m.log_term = Term(in.getLogTerm());
+  m.commit = LogIndex(in.getCommit());
+  m.hint_index = LogIndex(in.getHintIndex());
+  m.hint_term = Term(in.getHintTerm());
+  m.round = in.getRound();
+  const auto entries = in.getEntries();
+  m.entries.reserve(entries.size());
+  LogIndex index = m.index;
+  for (const auto entry : entries) {
+    ++index;
+    if (entry.getKind() != static_cast<uint8_t>(EntryKind::kNoop) &&
+        entry.getKind() != static_cast<uint8_t>(EntryKind::kCommand)) {
+      return malformed("raft entry kind");
+    }
+    m.entries.push_back(Entry{Term(entry.getTerm()), index, static_cast<EntryKind>(entry.getKind()),
+                              Blob(std::string(bytes_of(entry.getData())))});
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string encode_batch(const std::vector<GroupMessage>& batch) {
+  capnp::MallocMessageBuilder builder;
+  auto root = builder.initRoot<wire::RaftBatch>();
+  auto messages = root.initMessages(static_cast<uint32_t>(batch.size()));
+  for (uint32_t i = 0; i < messages.size(); ++i)
+    fill(messages[i], batch[i]);
+  return rpc::flatten(builder);
+}
+
+Result<std::vector<GroupMessage>> decode_batch(std::string_view bytes, NodeId from, NodeId to) {
+  std::vector<GroupMessage> out;
+  DRUMLIN_TRY(rpc::parse<wire::RaftBatch>(bytes, [&](wire::RaftBatch::Reader root) -> Status {
+    out.reserve(root.getMessages().size());
+    for (const auto message : root.getMessages()) {
+      out.emplace_back();
+      out.back().message.from = from;
+      out.back().message.to = to;
+      const Status status = read(message, out.back());
+      if (!status.ok()) return status;
+    }
+    return {};
+  }));
+  return out;
+}
+
+std::string encode(const ProposeRequest& request) {
+  capnp::MallocMessageBuilder builder;
+  auto root = builder.initRoot<wire::ProposeRequest>();
+  root.setShard(request.shard);
+  root.setCommand(as_data(request.command));
+  root.setTimeoutMs(milliseconds_of(request.timeout));
+  return rpc::flatten(builder);
+}
+
+Result<ProposeRequest> decode_propose(std::string_view bytes) {
+  ProposeRequest out;
+  DRUMLIN_TRY(rpc::parse<wire::ProposeRequest>(bytes, [&](wire::ProposeRequest::Reader root) {
+    out.shard = root.getShard();
+    out.command = bytes_of(root.getCommand());
+    out.timeout = std::chrono::milliseconds(root.getTimeoutMs());
+    // Once in the log it must apply on every replica: here is the last chance to refuse it.
+    return shard::decode_command(out.command).status();
+  }));
+  return out;
+}
+
+std::string encode(const QueryRequest& request) {
+  capnp::MallocMessageBuilder builder;
+  auto root = builder.initRoot<wire::QueryRequest>();
+  root.setShard(request.shard);
+  root.setQuery(as_data(request.query));
+  root.setWantBody(request.want_body);
+  root.setHasFirst(request.range.first.has_value());
+  root.setFirst(request.range.first.value_or(0));
+  root.setHasLast(request.range.last.has_value());
+  root.setLast(request.range.last.value_or(0));
+  root.setTimeoutMs(milliseconds_of(request.timeout));
+  return rpc::flatten(builder);
+}
+
+Result<QueryRequest> decode_query(std::string_view bytes) {
+  QueryRequest out;
+  DRUMLIN_TRY(rpc::parse<wire::QueryRequest>(bytes, [&](wire::QueryRequest::Reader root) -> Status {
+    out.shard = root.getShard();
+    out.query = bytes_of(root.getQuery());
+    out.want_body = root.getWantBody();
+    if (root.getHasFirst()) out.range.first = root.getFirst();
+    if (root.getHasLast()) out.range.last = root.getLast();
+    if (out.range.first && out.range.last && *out.range.last < *out.range.first) {
+      return malformed("byte range");
+    }
+    out.timeout = std::chrono::milliseconds(root.getTimeoutMs());
+    return Status();
+  }));
+  return out;
+}
+
+std::string encode(const QueryReply& reply) {
+  capnp::MallocMessageBuilder builder;
+  auto root = builder.initRoot<wire::QueryReply>();
+  root.setReply(as_data(reply.reply));
+  root.setBody(as_data(reply.body.view()));
+  root.setFirst(reply.first);
+  root.setUnsatisfiable(reply.unsatisfiable);
+  return rpc::flatten(builder);
+}
+
+Result<QueryReply> decode_query_reply(std::string_view bytes) {
+  QueryReply out;
+  DRUMLIN_TRY(rpc::parse<wire::QueryReply>(bytes, [&](wire::QueryReply::Reader root) {
+    out.reply = bytes_of(root.getReply());
+    out.body = Blob(std::string(bytes_of(root.getBody())));
+    out.first = root.getFirst();
+    out.unsatisfiable = root.getUnsatisfiable();
+    return Status();
+  }));
+  return out;
+}
+
+Status not_leader(NodeId leader) {
+  return {Code::kNotLeader, leader.to_string()};
+}
+
+NodeId leader_in(const Status& status) {
+  if (!status.is(Code::kNotLeader)) return {};
+  uint64_t id = 0;
+  const std::string& text = status.message();
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
+  return error == std::errc() && end == text.data() + text.size() ? NodeId(id) : NodeId();
+}
+
+}  // namespace drumlin::replica

@@ -1,0 +1,163 @@
+// The applier: entries to kv and bodies in one batch, on the reactor or off it, and queries in
+// between.
+#include "replica/applier.h"
+
+#include <gtest/gtest.h>
+
+#include "shard/query.h"
+#include "tests/support/storage.h"
+#include "tests/support/world.h"
+
+namespace drumlin::replica {
+namespace {
+
+constexpr uint32_t kShard = 3;
+
+template <typename T>
+raft::Entry entry(uint64_t index, T payload) {
+  shard::Command command;
+  command.payload = std::move(payload);
+  return {Term(1), LogIndex(index), raft::EntryKind::kCommand, Blob(shard::encode(command))};
+}
+raft::Entry noop(uint64_t index) {
+  return {Term(1), LogIndex(index), raft::EntryKind::kNoop, Blob()};
+}
+raft::Entry open_row() {
+  return entry(1, shard::InstallRow{"b", 1, 1});
+}
+raft::Entry put(uint64_t index, std::string key, std::string_view body) {
+  shard::Put out;
+  out.bucket = "b";
+  out.incarnation = out.epoch = 1;
+  out.key = std::move(key);
+  out.body = body;
+  return entry(index, std::move(out));
+}
+QueryRequest get(std::string key, BodyRange range = {}) {
+  QueryRequest out;
+  out.shard = kShard;
+  out.query = shard::encode_query(shard::GetObject{"b", 1, 1, std::move(key)});
+  out.want_body = true;
+  out.range = range;
+  return out;
+}
+
+struct ApplierTest : ::testing::Test {
+  ApplierTest() : services(storage.services(world, world.observer())) { open(); }
+  void open() { applier = std::move(*Applier::open(services, kShard)); }
+  void apply(const raft::Entry& e) { ASSERT_TRUE(applier->try_apply(e, reply).ok()); }
+  QueryReply query(const QueryRequest& request) {
+    Result<QueryReply> out = Status(Code::kCancelled);
+    world.run([&] { out = applier->query(request); });
+    return out.value();
+  }
+  std::string body(const QueryRequest& request) { return std::string(query(request).body.view()); }
+
+  drumlin::test::World world;
+  drumlin::test::Storage storage;
+  Services services;
+  std::unique_ptr<Applier> applier;
+  std::string reply;
+};
+
+TEST_F(ApplierTest, EffectsAndAppliedIndexAreOneBatch) {
+  apply(open_row());
+  apply(put(2, "k", "hello"));
+  EXPECT_EQ(shard::decode_reply(reply)->version, 2u);
+  EXPECT_EQ(applier->applied(), LogIndex(2));
+  const std::string body_key = drumlin::test::MapBodies::key({kShard, 1, 2, 0});
+  EXPECT_EQ(storage.kv.state().at(body_key), "hello");
+  apply(put(3, "k", "x"));
+  EXPECT_FALSE(storage.kv.state().contains(body_key)) << "dropped with the record that named it";
+  EXPECT_EQ(body(get("k")), "x");
+}
+
+TEST_F(ApplierTest, NoopMovesTheIndex) {
+  apply(noop(1));
+  EXPECT_EQ(applier->applied(), LogIndex(1));
+  EXPECT_TRUE(reply.empty());
+}
+
+TEST_F(ApplierTest, ReopenedItGoesOnWhereTheKvStands) {
+  apply(open_row());
+  apply(put(2, "k", "hello"));
+  const uint64_t digest = applier->digest().value();
+  open();
+  EXPECT_EQ(applier->applied(), LogIndex(2));
+  EXPECT_EQ(applier->digest().value(), digest);
+  apply(put(3, "k", "again"));
+  EXPECT_EQ(body(get("k")), "again");
+}
+
+TEST_F(ApplierTest, Ranges) {
+  apply(open_row());
+  apply(put(2, "k", "0123456789"));
+  apply(put(3, "empty", ""));
+  EXPECT_EQ(body(get("k")), "0123456789");
+  EXPECT_EQ(body(get("k", {2, 4})), "234");
+  EXPECT_EQ(query(get("k", {2, 4})).first, 2u);
+  EXPECT_EQ(body(get("k", {7, std::nullopt})), "789");
+  EXPECT_EQ(body(get("k", {7, 100})), "789");
+  EXPECT_EQ(body(get("k", {0, 0})), "0");
+  EXPECT_EQ(body(get("k", {std::nullopt, 4})), "6789");
+  EXPECT_EQ(query(get("k", {std::nullopt, 4})).first, 6u);
+  EXPECT_EQ(body(get("k", {std::nullopt, 100})), "0123456789");
+  for (const QueryReply& none : {query(get("k", {10, std::nullopt})), query(get("k", {10, 12})),
+                                 query(get("k", {std::nullopt, 0})), query(get("empty", {0, 0})),
+                                 query(get("empty", {std::nullopt, 5}))}) {
+    EXPECT_TRUE(none.unsatisfiable);
+    EXPECT_TRUE(none.body.empty());
+  }
+  EXPECT_FALSE(query(get("empty")).unsatisfiable);
+  QueryRequest head = get("k", {2, 4});
+  head.want_body = false;
+  EXPECT_TRUE(query(head).body.empty());
+  EXPECT_TRUE(query(get("missing", {2, 4})).body.empty());
+}
+
+TEST_F(ApplierTest, WhatWouldBlockIsRunAgainOffTheReactor) {
+  apply(open_row());
+  apply(put(2, "k", "hello"));
+  storage.kv.blocked = true;
+  const auto before = storage.kv.state();
+  EXPECT_TRUE(applier->try_apply(put(3, "k", "later"), reply).is(Code::kWouldBlock));
+  EXPECT_EQ(applier->applied(), LogIndex(2));
+  EXPECT_EQ(storage.kv.state(), before);
+  world.run([&] { applier->apply(put(3, "k", "later"), reply); });
+  EXPECT_EQ(applier->applied(), LogIndex(3));
+  EXPECT_EQ(shard::decode_reply(reply)->version, 3u);
+  EXPECT_EQ(body(get("k")), "later");
+  EXPECT_FALSE(applier->locked());
+}
+
+TEST_F(ApplierTest, DamagedBodiesAreErrorsNotBytes) {
+  apply(open_row());
+  apply(put(2, "k", "hello"));
+  const std::string body_key = drumlin::test::MapBodies::key({kShard, 1, 2, 0});
+  storage.kv.state()[body_key] = "hell";
+  world.run([&] { EXPECT_TRUE(applier->query(get("k")).is(Code::kCorrupt)); });
+  world.run([&] { EXPECT_TRUE(applier->query(get("k", {0, 2})).ok()) << "that part is there"; });
+  storage.kv.state().erase(body_key);
+  world.run([&] { EXPECT_FALSE(applier->query(get("k")).ok()); });
+}
+
+TEST_F(ApplierTest, MalformedQueriesAreRefused) {
+  QueryRequest bad = get("k");
+  bad.query = "x";
+  world.run([&] { EXPECT_TRUE(applier->query(bad).is(Code::kCorrupt)); });
+  // A body of something that is no object.
+  bad.query = shard::encode_query(shard::ListBuckets{});
+  world.run([&] { EXPECT_FALSE(applier->query(bad).ok()); });
+}
+
+TEST_F(ApplierTest, DamagedKvHaltsTheNode) {
+  apply(open_row());
+  for (auto& [key, value] : storage.kv.state())
+    value = "damaged";
+  EXPECT_DEATH((void)applier->try_apply(put(2, "k", "x"), reply).ok(),
+               "key-value store cannot be used");
+  EXPECT_TRUE(Applier::open(services, kShard).is(Code::kCorrupt));
+}
+
+}  // namespace
+}  // namespace drumlin::replica
