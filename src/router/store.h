@@ -44,8 +44,9 @@ struct ListRequest {
   std::string bucket;
   std::string prefix;
   std::string delimiter;
-  std::string after;       // keys (and common prefixes) strictly greater than this...
-  bool after_is_prefix = false;  // ...and, if it is a common prefix, than all keys that begin with it
+  std::string after;  // keys (and common prefixes) strictly greater than this...
+  bool after_is_prefix =
+      false;  // ...and, if it is a common prefix, than all keys that begin with it
   size_t limit = 1000;
 };
 
@@ -65,8 +66,9 @@ class Store {
                                       shard::ObjectAttributes attributes, Blob body,
                                       Instant deadline) = 0;
   // kNotFound: no such bucket; an object that is not there is an OK with found = false.
-  virtual Result<GotObject> get_object(std::string_view bucket, std::string_view key, bool with_body,
-                                       std::optional<ByteRange> range, Instant deadline) = 0;
+  virtual Result<GotObject> get_object(std::string_view bucket, std::string_view key,
+                                       bool with_body, std::optional<ByteRange> range,
+                                       Instant deadline) = 0;
   // Idempotent. The version of the delete.
   virtual Result<uint64_t> delete_object(std::string_view bucket, std::string_view key,
                                          Instant deadline) = 0;

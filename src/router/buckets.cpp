@@ -1,0 +1,304 @@
+#include "router/buckets.h"
+
+#include <algorithm>
+
+#include "shard/placement.h"
+#include "shard/query.h"
+
+namespace drumlin::router {
+namespace {
+
+using shard::BucketRecord;
+using shard::BucketState;
+using shard::Reply;
+
+constexpr uint32_t kCatalogue = 0;
+// How often a driver may find that somebody else has moved the record on under it.
+constexpr int kRounds = 8;
+constexpr size_t kRememberedBuckets = 4096;
+constexpr Duration kSweepTimePerBucket = 1s;
+
+bool visible(BucketState state) {
+  return state == BucketState::kActive || state == BucketState::kDeleting ||
+         state == BucketState::kReopening;
+}
+
+Status status_of(const Reply& reply) {
+  return reply.code == Code::kOk ? Status() : Status(reply.code, reply.message);
+}
+
+template <typename Payload>
+shard::Command command_of(Payload payload) {
+  shard::Command command;
+  command.payload = std::move(payload);
+  return command;
+}
+
+Status concurrent_change(std::string_view name) {
+  return {Code::kAborted,
+          "bucket \"" + std::string(name) + "\" is being changed by another request"};
+}
+
+Status not_empty(std::string_view name) {
+  return {Code::kFailedPrecondition, "bucket \"" + std::string(name) + "\" is not empty"};
+}
+
+Status no_such_bucket(std::string_view name) {
+  return {Code::kNotFound, "no bucket \"" + std::string(name) + "\""};
+}
+
+}  // namespace
+
+Result<Reply> Buckets::catalogue(shard::Command command, Instant deadline) {
+  return shards_.write(kCatalogue, std::move(command), deadline);
+}
+
+// All at once; the first failure in order of partitions counts.
+Result<std::vector<Reply>> Buckets::on_each_partition(const BucketRecord& bucket,
+                                                      const Step& step) {
+  const uint32_t n = bucket.partitions;
+  struct Shared {
+    explicit Shared(Runtime& runtime) : running(runtime.scheduler(), runtime.clock()) {}
+    WaitGroup running;
+    std::vector<Result<Reply>> replies;
+  };
+  const auto shared = std::make_shared<Shared>(runtime_);
+  shared->replies.assign(n, Status(Code::kCancelled));
+  shared->running.add(n);
+  for (uint32_t i = 0; i < n; ++i) {
+    const uint32_t shard = shard::shard_of_partition(bucket.name, i, shards_.shards());
+    runtime_.spawn("bucket step", [shared, i, shard, &step] {
+      shared->replies[i] = step(shard);
+      shared->running.done();
+    });
+  }
+  (void)shared->running.wait();  // each step has a deadline, and `step` lives on our stack
+  std::vector<Reply> out;
+  for (Result<Reply>& reply : shared->replies) {
+    if (!reply.ok()) return reply.status();
+    out.push_back(std::move(*reply));
+  }
+  return out;
+}
+
+Result<BucketRecord> Buckets::record(std::string_view name, Instant deadline) {
+  replica::QueryRequest request;
+  request.shard = kCatalogue;
+  request.query = shard::encode_query(shard::GetBucket{std::string(name)});
+  DRUMLIN_ASSIGN(const auto answer, shards_.read(std::move(request), deadline));
+  DRUMLIN_ASSIGN(const auto reply, shard::decode_get_bucket_reply(answer.reply));
+  if (!reply.record) return no_such_bucket(name);
+  return *reply.record;
+}
+
+void Buckets::remember(const BucketRecord& bucket) {
+  if (known_.size() >= kRememberedBuckets) known_.clear();
+  known_.insert_or_assign(bucket.name, bucket);
+}
+
+Result<BucketRecord> Buckets::lookup(std::string_view name, bool fresh, Instant deadline) {
+  if (!fresh) {
+    const auto known = known_.find(name);
+    if (known != known_.end()) return known->second;
+  }
+  auto found = record(name, deadline);
+  if (found.ok() && visible(found->state)) {
+    remember(*found);
+    return found;
+  }
+  if (found.ok() || found.is(Code::kNotFound)) {
+    const auto known = known_.find(name);
+    if (known != known_.end()) known_.erase(known);
+    return no_such_bucket(name);
+  }
+  return found;
+}
+
+Result<BucketRecord> Buckets::get(std::string_view name, Instant deadline) {
+  return lookup(name, /*fresh=*/true, deadline);
+}
+
+Result<std::vector<BucketRecord>> Buckets::list(Instant deadline) {
+  replica::QueryRequest request;
+  request.shard = kCatalogue;
+  request.query = shard::encode_query(shard::ListBuckets{});
+  DRUMLIN_ASSIGN(const auto answer, shards_.read(std::move(request), deadline));
+  DRUMLIN_ASSIGN(auto reply, shard::decode_list_buckets_reply(answer.reply));
+  std::erase_if(reply.records, [](const BucketRecord& bucket) { return !visible(bucket.state); });
+  return std::move(reply.records);
+}
+
+Status Buckets::create(std::string_view name, Instant deadline) {
+  const uint32_t partitions = std::min<uint32_t>(16, shards_.shards());
+  DRUMLIN_ASSIGN(
+      const Reply reply,
+      catalogue(command_of(shard::CreateBucket{std::string(name), partitions}), deadline));
+  if (reply.code == Code::kAborted) {
+    // Somebody's delete lies half way. Help it along, so that the caller's next try finds it done.
+    if (reply.bucket) roll_forward(*reply.bucket, deadline).ignore();
+    return concurrent_change(name);
+  }
+  DRUMLIN_TRY(status_of(reply));
+  DRUMLIN_CHECK(reply.bucket.has_value());
+  return finish_create(*reply.bucket, deadline);
+}
+
+Status Buckets::finish_create(const BucketRecord& bucket, Instant deadline) {
+  DRUMLIN_ASSIGN(const auto rows, on_each_partition(bucket, [&](uint32_t shard) {
+                   return shards_.write(
+                       shard,
+                       command_of(shard::InstallRow{bucket.name, bucket.incarnation, bucket.epoch}),
+                       deadline);
+                 }));
+  for (const Reply& row : rows) {
+    // A later life of the row: somebody has activated, and perhaps deleted, this incarnation
+    // already.
+    if (row.code != Code::kOk && row.code != Code::kAborted) return status_of(row);
+  }
+  DRUMLIN_ASSIGN(
+      const Reply active,
+      catalogue(command_of(shard::ActivateBucket{bucket.name, bucket.incarnation}), deadline));
+  DRUMLIN_TRY(status_of(active));
+  if (active.bucket) remember(*active.bucket);
+  return {};
+}
+
+Status Buckets::remove(std::string_view name, Instant deadline) {
+  for (int round = 0; round < kRounds; ++round) {
+    DRUMLIN_ASSIGN(const Reply begun,
+                   catalogue(command_of(shard::BeginDelete{std::string(name)}), deadline));
+    if (begun.code == Code::kNotFound) return no_such_bucket(name);
+    if (begun.code == Code::kAborted && begun.bucket) {
+      // CREATING must first become ACTIVE; REMOVING or REOPENING is somebody's decision to finish.
+      DRUMLIN_TRY(roll_forward(*begun.bucket, deadline));
+      continue;
+    }
+    DRUMLIN_TRY(status_of(begun));
+    DRUMLIN_CHECK(begun.bucket.has_value());
+    return close_and_decide(*begun.bucket, deadline);
+  }
+  return concurrent_change(name);
+}
+
+Status Buckets::close_and_decide(const BucketRecord& bucket, Instant deadline) {
+  DRUMLIN_ASSIGN(const auto closed, on_each_partition(bucket, [&](uint32_t shard) {
+                   return shards_.write(shard,
+                                        command_of(shard::CloseRowIfEmpty{
+                                            bucket.name, bucket.incarnation, bucket.epoch}),
+                                        deadline);
+                 }));
+  bool all_closed = true;
+  for (const Reply& row : closed) {
+    if (row.code == Code::kFailedPrecondition) {
+      all_closed = false;
+    } else if (row.code == Code::kAborted) {
+      return decided_elsewhere(bucket, deadline);  // and the row has moved on
+    } else {
+      DRUMLIN_TRY(status_of(row));
+    }
+  }
+  DRUMLIN_ASSIGN(const Reply decided,
+                 catalogue(command_of(shard::DecideDelete{bucket.name, bucket.incarnation,
+                                                          bucket.epoch, all_closed}),
+                           deadline));
+  if (decided.code == Code::kNotFound || decided.code == Code::kAborted) {
+    return decided_elsewhere(bucket, deadline);
+  }
+  DRUMLIN_TRY(status_of(decided));
+  DRUMLIN_CHECK(decided.bucket.has_value());
+  if (decided.bucket->state == BucketState::kRemoving) {
+    return finish_remove(*decided.bucket, deadline);
+  }
+  DRUMLIN_TRY(finish_reopen(*decided.bucket, deadline));
+  return not_empty(bucket.name);
+}
+
+// Another driver (a sweep, or a second delete) has decided about `bucket` while we were closing its
+// rows. Our caller hears what became of it.
+Status Buckets::decided_elsewhere(const BucketRecord& bucket, Instant deadline) {
+  const auto now = record(bucket.name, deadline);
+  if (now.is(Code::kNotFound)) return {};
+  if (!now.ok()) return now.status();
+  if (now->incarnation != bucket.incarnation) return {};  // gone, and made again since
+  if (now->state == BucketState::kRemoving) return finish_remove(*now, deadline);
+  if (now->epoch == bucket.epoch) return concurrent_change(bucket.name);
+  if (now->state == BucketState::kReopening) DRUMLIN_TRY(finish_reopen(*now, deadline));
+  return not_empty(bucket.name);
+}
+
+Status Buckets::finish_remove(const BucketRecord& bucket, Instant deadline) {
+  const auto known = known_.find(bucket.name);
+  if (known != known_.end()) known_.erase(known);
+  DRUMLIN_ASSIGN(const auto rows, on_each_partition(bucket, [&](uint32_t shard) {
+                   return shards_.write(
+                       shard,
+                       command_of(shard::RemoveRow{bucket.name, bucket.incarnation, bucket.epoch}),
+                       deadline);
+                 }));
+  for (const Reply& row : rows) {
+    if (row.code != Code::kAborted) DRUMLIN_TRY(status_of(row));
+  }
+  DRUMLIN_ASSIGN(
+      const Reply gone,
+      catalogue(command_of(shard::FinishRemove{bucket.name, bucket.incarnation}), deadline));
+  if (gone.code == Code::kNotFound || gone.code == Code::kAborted) return {};  // by somebody else
+  return status_of(gone);
+}
+
+Status Buckets::finish_reopen(const BucketRecord& bucket, Instant deadline) {
+  DRUMLIN_ASSIGN(const auto rows, on_each_partition(bucket, [&](uint32_t shard) {
+                   return shards_.write(
+                       shard,
+                       command_of(shard::ReopenRow{bucket.name, bucket.incarnation, bucket.epoch}),
+                       deadline);
+                 }));
+  for (const Reply& row : rows) {
+    if (row.code != Code::kAborted) DRUMLIN_TRY(status_of(row));
+  }
+  DRUMLIN_ASSIGN(
+      const Reply active,
+      catalogue(command_of(shard::FinishReopen{bucket.name, bucket.incarnation, bucket.epoch}),
+                deadline));
+  if (active.code == Code::kNotFound || active.code == Code::kAborted) return {};
+  if (active.bucket) remember(*active.bucket);
+  return status_of(active);
+}
+
+Status Buckets::roll_forward(const BucketRecord& bucket, Instant deadline) {
+  switch (bucket.state) {
+    case BucketState::kCreating:
+      return finish_create(bucket, deadline);
+    case BucketState::kDeleting: {
+      const Status ended = close_and_decide(bucket, deadline);
+      // Both decisions are a way forward.
+      return ended.is(Code::kFailedPrecondition) || ended.is(Code::kAborted) ? Status() : ended;
+    }
+    case BucketState::kRemoving:
+      return finish_remove(bucket, deadline);
+    case BucketState::kReopening:
+      return finish_reopen(bucket, deadline);
+    case BucketState::kActive:
+      return {};
+  }
+  DRUMLIN_UNREACHABLE("bucket state");
+}
+
+Status Buckets::sweep(Instant deadline) {
+  replica::QueryRequest request;
+  request.shard = kCatalogue;
+  request.query = shard::encode_query(shard::ListBuckets{});
+  DRUMLIN_ASSIGN(const auto answer, shards_.read(std::move(request), deadline));
+  DRUMLIN_ASSIGN(const auto reply, shard::decode_list_buckets_reply(answer.reply));
+  Status first_failure;
+  for (const BucketRecord& bucket : reply.records) {
+    if (bucket.state == BucketState::kActive) continue;
+    observer_.log.info("bucket", "rolling a half-done change forward", {{"bucket", bucket.name}});
+    // One that is stuck must not hold up those behind it.
+    const Instant limit = std::min(deadline, after(runtime_.clock(), kSweepTimePerBucket));
+    const Status moved = roll_forward(bucket, limit);
+    if (!moved.ok() && first_failure.ok()) first_failure = moved;
+  }
+  return first_failure;
+}
+
+}  // namespace drumlin::router

@@ -1,0 +1,199 @@
+#include "router/router.h"
+
+#include <algorithm>
+
+#include "router/merge.h"
+#include "shard/placement.h"
+#include "shard/query.h"
+
+namespace drumlin::router {
+namespace {
+
+constexpr Duration kSweepEvery = 5s;
+
+// What a partition says of a command or query, as one of Store's errors. kAborted and nothing else
+// means that our bucket record may be stale.
+Status refusal(Code code, shard::Detail detail, std::string_view bucket) {
+  if (code == Code::kOk) return {};
+  if (code == Code::kAborted && detail == shard::Detail::kRowClosed) {
+    return {Code::kAborted, "bucket \"" + std::string(bucket) + "\" is being deleted"};
+  }
+  return {code, "bucket \"" + std::string(bucket) + "\": refused by its partition"};
+}
+
+}  // namespace
+
+Router::Router(Runtime& runtime, observe::Observer observer, Origin origin,
+               const placement::ShardTable& table, replica::ReplicaSet& local,
+               std::map<NodeId, rpc::Peer*> peers)
+    : runtime_(runtime),
+      observer_(observer),
+      origin_(origin),
+      local_(local),
+      shards_(runtime, observer, origin, table.replicas, local, std::move(peers)),
+      buckets_(runtime, observer, shards_) {}
+
+void Router::start() {
+  runtime_.spawn("bucket sweep", [this] { sweep_loop(); });
+}
+
+void Router::stop() {
+  stopping_.cancel();
+  shards_.stop();
+}
+
+void Router::sweep_loop() {
+  while (runtime_.sleep_for(kSweepEvery, &stopping_).ok()) {
+    if (local_.leader(0) != origin_.node) continue;
+    const Status swept = buckets_.sweep(after(runtime_.clock(), kSweepEvery));
+    if (!swept.ok()) {
+      observer_.log.debug("bucket", "sweep will be tried again", {{"why", swept.to_string()}});
+    }
+  }
+}
+
+uint32_t Router::shard_of(const shard::BucketRecord& bucket, std::string_view key) const {
+  return shard::shard_of(bucket.name, key, bucket.partitions, shards_.shards());
+}
+
+Status Router::create_bucket(std::string_view name, Instant deadline) {
+  return buckets_.create(name, deadline);
+}
+
+Status Router::delete_bucket(std::string_view name, Instant deadline) {
+  return buckets_.remove(name, deadline);
+}
+
+Result<shard::BucketRecord> Router::get_bucket(std::string_view name, Instant deadline) {
+  return buckets_.get(name, deadline);
+}
+
+Result<std::vector<shard::BucketRecord>> Router::list_buckets(Instant deadline) {
+  return buckets_.list(deadline);
+}
+
+template <typename T, typename Use>
+Result<T> Router::with_bucket(std::string_view bucket, Instant deadline, Use&& use) {
+  DRUMLIN_ASSIGN(shard::BucketRecord record, buckets_.lookup(bucket, /*fresh=*/false, deadline));
+  Result<T> answer = use(record);
+  if (!answer.is(Code::kAborted)) return answer;
+  // The record that we remembered may be of a former life, or the bucket is changing right now.
+  const shard::BucketRecord used = record;
+  DRUMLIN_ASSIGN(record, buckets_.lookup(bucket, /*fresh=*/true, deadline));
+  if (record.incarnation == used.incarnation && record.epoch == used.epoch) return answer;
+  return use(record);
+}
+
+Result<uint64_t> Router::put_object(std::string_view bucket, std::string_view key,
+                                    shard::ObjectAttributes attributes, Blob body,
+                                    Instant deadline) {
+  return with_bucket<uint64_t>(bucket, deadline, [&](const auto& record) -> Result<uint64_t> {
+    shard::Put put;
+    put.bucket = record.name;
+    put.incarnation = record.incarnation;
+    put.epoch = record.epoch;
+    put.key = key;
+    put.attributes = attributes;
+    put.body = body.view();
+    shard::Command command;
+    command.payload = std::move(put);
+    DRUMLIN_ASSIGN(const shard::Reply reply,
+                   shards_.write(shard_of(record, key), std::move(command), deadline));
+    DRUMLIN_TRY(refusal(reply.code, reply.detail, bucket));
+    return reply.version;
+  });
+}
+
+Result<uint64_t> Router::delete_object(std::string_view bucket, std::string_view key,
+                                       Instant deadline) {
+  return with_bucket<uint64_t>(bucket, deadline, [&](const auto& record) -> Result<uint64_t> {
+    shard::Command command;
+    command.payload =
+        shard::Delete{record.name, record.incarnation, record.epoch, std::string(key)};
+    DRUMLIN_ASSIGN(const shard::Reply reply,
+                   shards_.write(shard_of(record, key), std::move(command), deadline));
+    DRUMLIN_TRY(refusal(reply.code, reply.detail, bucket));
+    return reply.version;
+  });
+}
+
+Result<GotObject> Router::get_object(std::string_view bucket, std::string_view key, bool with_body,
+                                     std::optional<ByteRange> range, Instant deadline) {
+  return with_bucket<GotObject>(bucket, deadline, [&](const auto& record) -> Result<GotObject> {
+    replica::QueryRequest request;
+    request.shard = shard_of(record, key);
+    request.query = shard::encode_query(
+        shard::GetObject{record.name, record.incarnation, record.epoch, std::string(key)});
+    request.want_body = with_body;
+    if (range) request.range = {range->first, range->last};
+    DRUMLIN_ASSIGN(replica::QueryReply answer, shards_.read(std::move(request), deadline));
+    DRUMLIN_ASSIGN(shard::GetObjectReply reply, shard::decode_get_object_reply(answer.reply));
+    DRUMLIN_TRY(refusal(reply.code, reply.detail, bucket));
+    GotObject out;
+    out.found = reply.object.has_value();
+    out.version = out.found ? reply.object->version : reply.version;
+    if (out.found) out.object = std::move(*reply.object);
+    out.unsatisfiable = answer.unsatisfiable;
+    out.first = answer.first;
+    out.body = std::move(answer.body);
+    return out;
+  });
+}
+
+Result<std::vector<shard::ListedKey>> Router::list_partition(const shard::BucketRecord& bucket,
+                                                             uint32_t partition,
+                                                             const ListRequest& request,
+                                                             Instant deadline) {
+  shard::ListPartition list;
+  list.bucket = bucket.name;
+  list.incarnation = bucket.incarnation;
+  list.epoch = bucket.epoch;
+  list.prefix = request.prefix;
+  list.delimiter = request.delimiter;
+  list.after = request.after;
+  list.after_is_prefix = request.after_is_prefix;
+  list.limit = static_cast<uint32_t>(request.limit) + 1;
+  replica::QueryRequest query;
+  query.shard = shard::shard_of_partition(bucket.name, partition, shards_.shards());
+  query.query = shard::encode_query(list);
+  DRUMLIN_ASSIGN(const replica::QueryReply answer, shards_.read(std::move(query), deadline));
+  DRUMLIN_ASSIGN(shard::ListPartitionReply reply, shard::decode_list_partition_reply(answer.reply));
+  DRUMLIN_TRY(refusal(reply.code, reply.detail, bucket.name));
+  return std::move(reply.items);
+}
+
+// All partitions or an error: a page with a hole would be a lie.
+Result<Listing> Router::list_all(const shard::BucketRecord& bucket, const ListRequest& request,
+                                 Instant deadline) {
+  struct Shared {
+    Shared(Runtime& runtime, ListRequest r)
+        : running(runtime.scheduler(), runtime.clock()), request(std::move(r)) {}
+    WaitGroup running;
+    ListRequest request;
+    std::vector<Result<std::vector<shard::ListedKey>>> parts;
+  };
+  const auto shared = std::make_shared<Shared>(runtime_, request);
+  shared->parts.assign(bucket.partitions, Status(Code::kCancelled));
+  shared->running.add(bucket.partitions);
+  for (uint32_t i = 0; i < bucket.partitions; ++i) {
+    runtime_.spawn("list partition", [this, shared, i, bucket, deadline] {
+      shared->parts[i] = list_partition(bucket, i, shared->request, deadline);
+      shared->running.done();
+    });
+  }
+  (void)shared->running.wait();  // each has the deadline
+  std::vector<std::vector<shard::ListedKey>> parts;
+  for (auto& part : shared->parts) {
+    if (!part.ok()) return part.status();
+    parts.push_back(std::move(*part));
+  }
+  return merge(std::move(parts), request.limit);
+}
+
+Result<Listing> Router::list_objects(const ListRequest& request, Instant deadline) {
+  return with_bucket<Listing>(request.bucket, deadline, [&](const auto& record) {
+    return list_all(record, request, deadline);
+  });
+}
+
+}  // namespace drumlin::router

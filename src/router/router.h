@@ -1,0 +1,63 @@
+// Router: the Store on one node. Any node takes any request: the router knows which shard it is for,
+// the shard client finds who leads it.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "placement/planner.h"
+#include "router/buckets.h"
+#include "router/shard_client.h"
+#include "router/store.h"
+
+namespace drumlin::router {
+
+class Router : public Store {
+ public:
+  // All references must outlive it.
+  Router(Runtime& runtime, observe::Observer observer, Origin origin,
+         const placement::ShardTable& table, replica::ReplicaSet& local,
+         std::map<NodeId, rpc::Peer*> peers);
+
+  // The background fiber that finishes bucket changes whose driver died, on the node that leads the
+  // catalogue.
+  void start();
+  void stop();
+
+  Status create_bucket(std::string_view name, Instant deadline) override;
+  Status delete_bucket(std::string_view name, Instant deadline) override;
+  Result<shard::BucketRecord> get_bucket(std::string_view name, Instant deadline) override;
+  Result<std::vector<shard::BucketRecord>> list_buckets(Instant deadline) override;
+  Result<uint64_t> put_object(std::string_view bucket, std::string_view key,
+                              shard::ObjectAttributes attributes, Blob body,
+                              Instant deadline) override;
+  Result<GotObject> get_object(std::string_view bucket, std::string_view key, bool with_body,
+                               std::optional<ByteRange> range, Instant deadline) override;
+  Result<uint64_t> delete_object(std::string_view bucket, std::string_view key,
+                                 Instant deadline) override;
+  Result<Listing> list_objects(const ListRequest& request, Instant deadline) override;
+
+ private:
+  void sweep_loop();
+  // Runs `use` with the bucket's record, and once more with a fresh one if a partition calls ours stale.
+  template <typename T, typename Use>
+  Result<T> with_bucket(std::string_view bucket, Instant deadline, Use&& use);
+  uint32_t shard_of(const shard::BucketRecord& bucket, std::string_view key) const;
+  Result<std::vector<shard::ListedKey>> list_partition(const shard::BucketRecord& bucket,
+                                                       uint32_t partition,
+                                                       const ListRequest& request,
+                                                       Instant deadline);
+  Result<Listing> list_all(const shard::BucketRecord& bucket, const ListRequest& request,
+                           Instant deadline);
+
+  Runtime& runtime_;
+  observe::Observer observer_;
+  Origin origin_;
+  replica::ReplicaSet& local_;
+  ShardClient shards_;
+  Buckets buckets_;
+  Cancellation stopping_;
+};
+
+}  // namespace drumlin::router
