@@ -1,0 +1,155 @@
+// raft: what is easier said of one core than told as a story of several.
+#include "raft/raft.h"
+
+#include <gtest/gtest.h>
+
+namespace drumlin::raft {
+namespace {
+
+Raft::Config config_of(uint64_t self, std::vector<uint64_t> voters) {
+  Raft::Config config;
+  config.self = NodeId(self);
+  for (const uint64_t voter : voters)
+    config.voters.push_back(NodeId(voter));
+  return config;
+}
+
+Message message(MessageType type, uint64_t from, uint64_t term) {
+  Message m;
+  m.type = type;
+  m.from = NodeId(from);
+  m.to = NodeId(1);
+  m.term = Term(term);
+  return m;
+}
+
+Entry entry(uint64_t index, uint64_t term) {
+  return Entry{Term(term), LogIndex(index), EntryKind::kNoop, Blob()};
+}
+
+TEST(Raft, StartsAsAFollowerWithNothingToSay) {
+  Raft raft(config_of(1, {1, 2, 3}), {}, Log(0), LogIndex());
+  EXPECT_EQ(raft.role(), Role::kFollower);
+  EXPECT_FALSE(raft.has_output());
+  EXPECT_TRUE(raft.propose(Blob("x")).is(Code::kNotLeader));
+  EXPECT_TRUE(raft.read_index(1).is(Code::kNotLeader));
+}
+
+// The entry was written under a term whose hard state the crash took.
+TEST(Raft, AnEntryOfALaterTermRaisesTheTermAtStartAndTheVoteIsOpen) {
+  Log log(0);
+  log.append(entry(1, 4));
+  Raft raft(config_of(1, {1, 2, 3}), HardState{Term(3), NodeId(2)}, std::move(log), LogIndex());
+  EXPECT_EQ(raft.term(), Term(4));
+  EXPECT_EQ(raft.vote(), NodeId());
+  const Output output = raft.take_output();
+  ASSERT_TRUE(output.hard_state.has_value());
+  EXPECT_EQ(*output.hard_state, (HardState{Term(4), NodeId()}));
+}
+
+TEST(Raft, StrangersAndItselfAreIgnored) {
+  Raft raft(config_of(1, {1, 2, 3}), {}, Log(0), LogIndex());
+  raft.step(message(MessageType::kVote, 9, 5));
+  raft.step(message(MessageType::kHeartbeat, 9, 5));
+  raft.step(message(MessageType::kVote, 1, 5));
+  EXPECT_EQ(raft.term(), Term());
+  EXPECT_FALSE(raft.has_output());
+}
+
+// Every kind of message but a pre-vote and its grant brings a node to the term it speaks for.
+TEST(Raft, AHigherTermIsTakenFromAnyMessage) {
+  for (const MessageType type :
+       {MessageType::kPreVoteReply, MessageType::kVote, MessageType::kVoteReply,
+        MessageType::kAppend, MessageType::kAppendReply, MessageType::kHeartbeat,
+        MessageType::kHeartbeatReply}) {
+    Raft raft(config_of(1, {1, 2, 3}), HardState{Term(2), NodeId()}, Log(0), LogIndex());
+    Message m = message(type, 2, 7);
+    m.reject = true;
+    raft.step(m);
+    EXPECT_EQ(raft.term(), Term(7)) << to_string(m);
+    EXPECT_EQ(raft.take_output().hard_state->term, Term(7)) << to_string(m);
+  }
+  for (const MessageType type : {MessageType::kPreVote, MessageType::kPreVoteReply}) {
+    Raft raft(config_of(1, {1, 2, 3}), HardState{Term(2), NodeId()}, Log(0), LogIndex());
+    raft.step(message(type, 2, 7));
+    EXPECT_EQ(raft.term(), Term(2));
+    EXPECT_FALSE(raft.take_output().hard_state.has_value());
+  }
+}
+
+TEST(Raft, NobodyAnswersAReplyOfThePast) {
+  Raft raft(config_of(1, {1, 2, 3}), HardState{Term(5), NodeId()}, Log(0), LogIndex());
+  for (const MessageType type : {MessageType::kVoteReply, MessageType::kAppendReply,
+                                 MessageType::kHeartbeatReply, MessageType::kPreVoteReply}) {
+    raft.step(message(type, 2, 4));
+    EXPECT_FALSE(raft.has_output());
+  }
+}
+
+TEST(Raft, TheElectionTimeIsDrawnAnewAndWithinItsBounds) {
+  std::vector<int> waited;
+  for (uint64_t seed = 0; seed < 40; ++seed) {
+    Raft::Config config = config_of(1, {1, 2, 3});
+    config.rng = Rng(seed);
+    Raft raft(std::move(config), {}, Log(0), LogIndex());
+    int ticks = 0;
+    while (raft.role() == Role::kFollower) {
+      raft.tick();
+      ++ticks;
+    }
+    EXPECT_GE(ticks, 8);
+    EXPECT_LE(ticks, 16);
+    waited.push_back(ticks);
+  }
+  std::sort(waited.begin(), waited.end());
+  EXPECT_LT(waited.front(), waited.back());
+}
+
+TEST(Raft, ALogThatFailsToReadIsAskedForAgain) {
+  Raft::Config config = config_of(1, {1, 2});
+  Log log(0);
+  for (uint64_t i = 1; i <= 3; ++i)
+    DRUMLIN_CHECK_OK(log.restore(entry(i, 1)));
+  Raft raft(std::move(config), HardState{Term(1), NodeId(2)}, std::move(log), LogIndex(3));
+  while (raft.role() == Role::kFollower)
+    raft.tick();
+  raft.step(message(MessageType::kPreVoteReply, 2, 2));
+  raft.hard_state_persisted(HardState{Term(2), NodeId(1)});
+  raft.step(message(MessageType::kVoteReply, 2, 2));
+  ASSERT_EQ(raft.role(), Role::kLeader);
+  raft.take_output();
+  Message reject = message(MessageType::kAppendReply, 2, 2);
+  reject.reject = true;
+  reject.index = LogIndex(3);
+  raft.step(reject);
+  Output output = raft.take_output();
+  ASSERT_EQ(output.fetches.size(), 1u);
+  EXPECT_EQ(output.fetches[0].first, LogIndex(1));
+  raft.fetched(output.fetches[0], {});
+  EXPECT_TRUE(raft.take_output().fetches.empty());
+  raft.step(message(MessageType::kHeartbeatReply, 2, 2));
+  output = raft.take_output();
+  ASSERT_EQ(output.fetches.size(), 1u);
+  raft.fetched(output.fetches[0], {entry(1, 1), entry(2, 1)});
+  output = raft.take_output();
+  ASSERT_EQ(output.messages.size(), 1u);
+  EXPECT_EQ(to_string(output.messages[0]), "1->2 t2 append after 0@0 entries 1@1 2@1 commit 3");
+}
+
+// Neither its completion nor a read-back of an earlier leadership may disturb the present one.
+TEST(Raft, AReadBackForAnEarlierLeadershipSendsNothing) {
+  Raft raft(config_of(1, {1, 2}), {}, Log(0), LogIndex());
+  raft.fetched(Output::Fetch{LogIndex(1), LogIndex(1), 100, NodeId(2)}, {entry(1, 1)});
+  EXPECT_FALSE(raft.has_output());
+}
+
+TEST(RaftDeath, WhatCannotBeIsACheck) {
+  Raft raft(config_of(1, {1, 2, 3}), {}, Log(0), LogIndex());
+  EXPECT_DEATH(raft.applied(LogIndex(1)), "CHECK failed");
+  Message m = message(MessageType::kHeartbeat, 2, 1);
+  m.to = NodeId(3);
+  EXPECT_DEATH(raft.step(m), "CHECK failed");
+}
+
+}  // namespace
+}  // namespace drumlin::raft
