@@ -131,9 +131,12 @@ Error from_store(const Status& status) {
     case Code::kTimeout:
     case Code::kCancelled:
       return retry_later(kServiceUnavailable);
-    case Code::kOutcomeUnknown:
-      return {kInternalError,
-              "The outcome is unknown: the request may or may not have taken effect."};
+    case Code::kOutcomeUnknown: {
+      Error error(kInternalError,
+                  "The outcome is unknown: the request may or may not have taken effect.");
+      error.headers.append("x-drumlin-outcome", "unknown");
+      return error;
+    }
     case Code::kNoSpace:
       return kInsufficientStorage;
     case Code::kTooLarge:

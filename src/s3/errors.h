@@ -109,6 +109,7 @@ class [[nodiscard]] Outcome {
   T* operator->() { return &value(); }
   const T* operator->() const { return &value(); }
   T& operator*() & { return value(); }
+  const T& operator*() const& { return value(); }
   const Error& error() const& { return std::get<Error>(state_); }
   Error&& error() && { return std::get<Error>(std::move(state_)); }
 

@@ -58,11 +58,12 @@ Error no_such_key(const Request& request, const router::GotObject& got) {
   return error;
 }
 
-Error invalid_range(std::string_view asked, uint64_t size) {
+Error invalid_range(std::string_view asked, const shard::ObjectRecord& object) {
   Error error = Error(ErrorCode::kInvalidRange)
                     .with("RangeRequested", std::string(asked))
-                    .with("ActualObjectSize", std::to_string(size));
-  error.headers.append("Content-Range", "bytes */" + std::to_string(size));
+                    .with("ActualObjectSize", std::to_string(object.size));
+  error.headers.append("Content-Range", "bytes */" + std::to_string(object.size));
+  error.headers.append(kVersionHeader, std::to_string(object.version));
   return error;
 }
 
@@ -101,7 +102,7 @@ Outcome<Response> answer(Context& context, const Request& request, bool with_bod
   response.headers.append("Accept-Ranges", "bytes");
   if (range.has_value()) {
     const std::optional<Span> resolved = resolve(*range, object.size);
-    if (!resolved.has_value()) return invalid_range(range_text, object.size);
+    if (!resolved.has_value()) return invalid_range(range_text, object);
     span = *resolved;
     response.status = 206;
     response.headers.append("Content-Range", "bytes " + std::to_string(span.first) + "-" +

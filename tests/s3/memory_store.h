@@ -1,0 +1,156 @@
+// A Store in memory, naive on purpose: the handlers are under test, not it. Set `fail` to have
+// every call answer with that status.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "router/store.h"
+#include "runtime/clock.h"
+
+namespace drumlin::s3::test {
+
+class MemoryStore final : public router::Store {
+ public:
+  explicit MemoryStore(Clock& clock) : clock_(clock) {}
+
+  Status create_bucket(std::string_view name, Instant) override {
+    DRUMLIN_TRY(fail);
+    if (buckets_.contains(std::string(name))) return Status(Code::kAlreadyExists);
+    Bucket& bucket = buckets_[std::string(name)];
+    bucket.record.name = name;
+    bucket.record.created = clock_.wall();
+    return {};
+  }
+  Status delete_bucket(std::string_view name, Instant) override {
+    DRUMLIN_TRY(fail);
+    DRUMLIN_ASSIGN(Bucket * bucket, find(name));
+    if (!bucket->objects.empty()) return Status(Code::kFailedPrecondition);
+    buckets_.erase(std::string(name));
+    return {};
+  }
+  Result<shard::BucketRecord> get_bucket(std::string_view name, Instant) override {
+    DRUMLIN_TRY(fail);
+    DRUMLIN_ASSIGN(Bucket * bucket, find(name));
+    return bucket->record;
+  }
+  Result<std::vector<shard::BucketRecord>> list_buckets(Instant) override {
+    DRUMLIN_TRY(fail);
+    std::vector<shard::BucketRecord> out;
+    for (auto it = buckets_.rbegin(); it != buckets_.rend(); ++it)
+      out.push_back(it->second.record);
+    return out;
+  }
+  Result<uint64_t> put_object(std::string_view bucket, std::string_view key,
+                              shard::ObjectAttributes attributes, Blob body, Instant) override {
+    DRUMLIN_TRY(fail);
+    DRUMLIN_ASSIGN(Bucket * found, find(bucket));
+    Object& object = found->objects[std::string(key)];
+    object.record.attributes = std::move(attributes);
+    object.record.size = body.size();
+    object.record.version = ++version_;
+    object.record.modified = clock_.wall();
+    object.body = std::move(body);
+    return version_;
+  }
+  Result<router::GotObject> get_object(std::string_view bucket, std::string_view key,
+                                       bool with_body, std::optional<router::ByteRange> range,
+                                       Instant) override {
+    DRUMLIN_TRY(fail);
+    DRUMLIN_ASSIGN(Bucket * found, find(bucket));
+    router::GotObject got;
+    const auto it = found->objects.find(std::string(key));
+    got.found = it != found->objects.end();
+    got.version = got.found ? it->second.record.version : found->deleted;
+    if (!got.found) return got;
+    got.object = it->second.record;
+    if (!with_body) return got;
+    uint64_t first = 0;
+    uint64_t end = got.object.size;
+    if (range.has_value() && range->first.has_value()) {
+      first = *range->first;
+      if (range->last.has_value() && *range->last < end) end = *range->last + 1;
+    } else if (range.has_value()) {
+      first = end - std::min(end, *range->last);
+    }
+    got.unsatisfiable = range.has_value() && first >= end;
+    if (got.unsatisfiable) return got;
+    got.first = first;
+    got.body = Blob(std::string(it->second.body.view().substr(first, end - first)));
+    return got;
+  }
+  Result<uint64_t> delete_object(std::string_view bucket, std::string_view key, Instant) override {
+    DRUMLIN_TRY(fail);
+    DRUMLIN_ASSIGN(Bucket * found, find(bucket));
+    found->objects.erase(std::string(key));
+    found->deleted = ++version_;
+    return version_;
+  }
+  Result<router::Listing> list_objects(const router::ListRequest& request, Instant) override {
+    DRUMLIN_TRY(fail);
+    DRUMLIN_ASSIGN(Bucket * found, find(request.bucket));
+    router::Listing out;
+    for (const auto& [key, object] : found->objects) {
+      shard::ListedKey item;
+      if (!listed(request, key, object, item)) continue;
+      if (!out.items.empty() && out.items.back().common_prefix &&
+          out.items.back().key == item.key) {
+        continue;
+      }
+      if (out.items.size() == request.limit) {
+        out.truncated = true;
+        break;
+      }
+      out.items.push_back(std::move(item));
+    }
+    return out;
+  }
+
+  Status fail;
+  // The object as it is stored, or null.
+  const shard::ObjectRecord* peek(const std::string& bucket, const std::string& key) const {
+    const auto it = buckets_.find(bucket);
+    if (it == buckets_.end() || !it->second.objects.contains(key)) return nullptr;
+    return &it->second.objects.at(key).record;
+  }
+
+ private:
+  struct Object {
+    shard::ObjectRecord record;
+    Blob body;
+  };
+  struct Bucket {
+    shard::BucketRecord record;
+    std::map<std::string, Object> objects;
+    uint64_t deleted = 0;
+  };
+  Result<Bucket*> find(std::string_view name) {
+    const auto it = buckets_.find(std::string(name));
+    if (it == buckets_.end()) return Status(Code::kNotFound, "no such bucket");
+    return &it->second;
+  }
+  static bool listed(const router::ListRequest& request, const std::string& key,
+                     const Object& object, shard::ListedKey& item) {
+    if (!key.starts_with(request.prefix)) return false;
+    item.key = key;
+    if (!request.delimiter.empty()) {
+      const size_t at = key.find(request.delimiter, request.prefix.size());
+      item.common_prefix = at != std::string::npos;
+      if (item.common_prefix) item.key = key.substr(0, at + request.delimiter.size());
+    }
+    if (item.key <= request.after) return false;
+    if (request.after_is_prefix && key.starts_with(request.after)) return false;
+    if (item.common_prefix) return true;
+    item.size = object.record.size;
+    item.version = object.record.version;
+    item.modified = object.record.modified;
+    item.etag = object.record.attributes.etag;
+    return true;
+  }
+
+  Clock& clock_;
+  std::map<std::string, Bucket> buckets_;
+  uint64_t version_ = 0;
+};
+
+}  // namespace drumlin::s3::test
