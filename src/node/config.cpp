@@ -9,7 +9,9 @@
 namespace drumlin::node {
 namespace {
 
-Status bad(std::string message) { return {Code::kInvalidArgument, std::move(message)}; }
+Status bad(std::string message) {
+  return {Code::kInvalidArgument, std::move(message)};
+}
 
 bool is_loopback(const std::string& host) {
   return host == "::1" || host.starts_with("127.");
@@ -42,6 +44,9 @@ Status Config::validate() {
   if (access_key.empty() || secret_key.empty()) {
     return bad("auth.access_key and auth.secret_key must be set");
   }
+  if (access_key.find(':') != std::string::npos) {
+    return bad("auth.access_key must not contain a colon (HTTP Basic ends it there)");
+  }
   if (secret_key.size() < 8) return bad("auth.secret_key must have at least 8 characters");
   if (s3_port == api_port || s3_port == peer_port || api_port == peer_port) {
     return bad("ports.s3, ports.api and ports.peer must differ");
@@ -53,9 +58,9 @@ Status Config::validate() {
   if (!observe::parse_level(log_level, level)) {
     return bad("log.level must be debug, info, warn or error, not \"" + log_level + "\"");
   }
-  if (timers.election_ticks_min <= timers.heartbeat_ticks ||
+  if (timers.tick <= Duration::zero() || timers.election_ticks_min <= timers.heartbeat_ticks ||
       timers.election_ticks_max < timers.election_ticks_min || timers.heartbeat_ticks == 0) {
-    return bad("timers: heartbeat < election_min <= election_max must hold");
+    return bad("timers: 0 < heartbeat < election_min <= election_max must hold");
   }
   return {};
 }
@@ -73,7 +78,8 @@ rpc::ClusterId Config::cluster_id() const {
   w.bytes("drumlin cluster id");
   w.bytes(cluster_name);
   w.u32(shards);
-  for (const Member& m : members) w.u64(m.id.value());
+  for (const Member& m : members)
+    w.u64(m.id.value());
   const auto digest = hmac_sha256(cluster_secret, bytes);
   rpc::ClusterId out;
   std::copy_n(digest.begin(), out.size(), out.begin());

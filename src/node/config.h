@@ -30,7 +30,7 @@ struct Limits {
   size_t append_bytes = 1u << 20;            // an append message; one entry may exceed it
   size_t append_inflight_bytes = 32u << 20;  // a follower of a group
   size_t append_inflight_messages = 256;
-  Duration request_timeout = 10s;            // a write or read inside the cluster, retries included
+  Duration request_timeout = 10s;  // a write or read inside the cluster, retries included
 };
 
 struct Timers {
@@ -48,9 +48,9 @@ struct Config {
   uint16_t peer_port = 9002;
 
   std::string cluster_name = "drumlin";
-  std::string cluster_secret;       // empty: only on loopback, frames without MAC
-  uint32_t shards = 256;            // fixed at the cluster's first start
-  std::vector<Member> members;      // all nodes; empty means this one alone
+  std::string cluster_secret;   // empty: only on loopback, frames without MAC
+  uint32_t shards = 256;        // fixed at the cluster's first start
+  std::vector<Member> members;  // all nodes; empty means this one alone
 
   std::string access_key;
   std::string secret_key;

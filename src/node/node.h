@@ -17,8 +17,8 @@ namespace drumlin::node {
 
 struct Hooks {
   observe::LogSink log;
-  observe::TraceSink* trace = nullptr;             // simulation only
-  replica::ReplicaObserver* replicas = nullptr;    // simulation only
+  observe::TraceSink* trace = nullptr;           // simulation only
+  replica::ReplicaObserver* replicas = nullptr;  // simulation only
 };
 
 class Node {

@@ -1,0 +1,137 @@
+// The configuration: what a node refuses to start with, in words for its operator, and what makes a
+// cluster one.
+#include "node/config.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <set>
+
+#include "tests/node/configs.h"
+#include "tests/support/bytes.h"
+
+namespace drumlin::node::test {
+namespace {
+
+struct Refused {
+  std::function<void(Config&)> change;
+  const char* message;
+};
+
+TEST(ConfigValidate, DefaultsWithKeysAreGood) {
+  Config config = single();
+  ASSERT_TRUE(config.validate().ok());
+  ASSERT_EQ(config.members.size(), 1u);
+  EXPECT_EQ(config.self().id, NodeId(1));
+  EXPECT_EQ(config.self().peer, (Endpoint{"127.0.0.1", 9002}));
+  EXPECT_EQ(config.self().s3, (Endpoint{"127.0.0.1", 9000}));
+  EXPECT_EQ(config.self().api, (Endpoint{"127.0.0.1", 9001}));
+  EXPECT_EQ(config.replication(), 1u);
+}
+
+TEST(ConfigValidate, ReplicationIsThreeOfWhatIsThere) {
+  for (const size_t nodes : {1u, 2u, 3u, 4u, 5u}) {
+    EXPECT_EQ(cluster(nodes).replication(), std::min<size_t>(3, nodes));
+  }
+}
+
+TEST(ConfigValidate, MembersAreSorted) {
+  Config config = cluster(3);
+  std::swap(config.members[0], config.members[2]);
+  ASSERT_TRUE(config.validate().ok());
+  EXPECT_EQ(config.members[0].id, NodeId(1));
+  EXPECT_EQ(config.members[2].id, NodeId(3));
+}
+
+TEST(ConfigValidate, SaysWhatIsWrong) {
+  const Refused cases[] = {
+      {[](Config& c) { c.id = NodeId(); }, "node.id must be 1 or more"},
+      {[](Config& c) { c.members[1].id = NodeId(); }, "cluster.nodes: id must be 1 or more"},
+      {[](Config& c) { c.members[1].id = NodeId(uint64_t{1} << 32); },
+       "cluster.nodes: id is too large"},
+      {[](Config& c) { c.members[2].id = NodeId(2); }, "cluster.nodes: id 2 appears twice"},
+      {[](Config& c) { c.id = NodeId(9); }, "cluster.nodes does not name this node (node.id = 9)"},
+      {[](Config& c) { c.shards = 0; }, "cluster.shards must be 1..65536"},
+      {[](Config& c) { c.shards = 65537; }, "cluster.shards must be 1..65536"},
+      {[](Config& c) {
+         c.listen = "0.0.0.0";
+         c.cluster_secret = "";
+       },
+       "cluster.secret is needed"},
+      {[](Config& c) { c.access_key = ""; }, "auth.access_key and auth.secret_key must be set"},
+      {[](Config& c) { c.secret_key = ""; }, "auth.access_key and auth.secret_key must be set"},
+      {[](Config& c) { c.access_key = "a:b"; }, "auth.access_key must not contain a colon"},
+      {[](Config& c) { c.secret_key = "1234567"; },
+       "auth.secret_key must have at least 8 characters"},
+      {[](Config& c) { c.api_port = c.s3_port; }, "ports.s3, ports.api and ports.peer must differ"},
+      {[](Config& c) { c.peer_port = c.s3_port; },
+       "ports.s3, ports.api and ports.peer must differ"},
+      {[](Config& c) { c.peer_port = c.api_port; },
+       "ports.s3, ports.api and ports.peer must differ"},
+      {[](Config& c) { c.kv_engine = "leveldb"; }, "not \"leveldb\""},
+      {[](Config& c) { c.log_level = "loud"; }, "not \"loud\""},
+      {[](Config& c) { c.timers.tick = 0ms; }, "timers: "},
+      {[](Config& c) { c.timers.heartbeat_ticks = 0; }, "timers: "},
+      {[](Config& c) { c.timers.election_ticks_min = 2; }, "timers: "},
+      {[](Config& c) { c.timers.election_ticks_max = 7; }, "timers: "},
+  };
+  for (const Refused& refused : cases) {
+    Config config = cluster(3);
+    refused.change(config);
+    const Status status = config.validate();
+    EXPECT_TRUE(status.is(Code::kInvalidArgument)) << refused.message;
+    EXPECT_NE(status.message().find(refused.message), std::string::npos) << status.message();
+  }
+  EXPECT_TRUE(cluster(64).validate().ok());
+  EXPECT_FALSE(cluster(65).validate().ok());
+}
+
+TEST(ConfigValidate, WithoutASecretPeersBindToLoopbackOnly) {
+  for (const auto& [listen, good] : {std::pair{"127.0.0.1", true},
+                                     {"127.8.8.8", true},
+                                     {"::1", true},
+                                     {"0.0.0.0", false},
+                                     {"10.0.0.1", false},
+                                     {"::", false}}) {
+    Config config = cluster(3);
+    config.listen = listen;
+    config.cluster_secret = "";
+    EXPECT_EQ(config.validate().ok(), good) << listen;
+    config.cluster_secret = "secret";
+    EXPECT_TRUE(config.validate().ok()) << listen;
+  }
+}
+
+TEST(ClusterId, IsThatOfNameSecretShardsAndIds) {
+  const rpc::ClusterId id = cluster(3).cluster_id();
+  EXPECT_EQ(cluster(3).cluster_id(), id);
+  std::set<rpc::ClusterId> seen{id};
+  const std::function<void(Config&)> changes[] = {
+      [](Config& c) { c.cluster_name = "other"; }, [](Config& c) { c.cluster_secret = "other"; },
+      [](Config& c) { c.cluster_secret = ""; },    [](Config& c) { c.shards = 128; },
+      [](Config& c) { c.members.pop_back(); },     [](Config& c) { c.members[2].id = NodeId(4); }};
+  for (const auto& change : changes) {
+    Config config = cluster(3);
+    change(config);
+    EXPECT_TRUE(seen.insert(config.cluster_id()).second);
+  }
+  const std::function<void(Config&)> equal[] = {
+      [](Config& c) { c.id = NodeId(2); }, [](Config& c) { c.members[1].peer.port = 1; },
+      [](Config& c) { c.listen = "127.0.0.2"; }, [](Config& c) { c.kv_engine = "memory"; },
+      [](Config& c) { c.secret_key = "another key"; }};
+  for (const auto& change : equal) {
+    Config config = cluster(3);
+    change(config);
+    EXPECT_EQ(config.cluster_id(), id) << "nodes may differ in it";
+  }
+}
+
+// Stored in superblocks: a change splits clusters at their next start.
+TEST(ClusterId, Golden) {
+  // HMAC-SHA256("secret", lengths and bytes of the label and the name, shards, ids), cut to 16
+  // bytes.
+  EXPECT_EQ(hex(cluster(3).cluster_id()), "12cc3611b575b7b8dbc4e93b8d65eefa");
+}
+
+}  // namespace
+}  // namespace drumlin::node::test
