@@ -2,16 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <toml++/toml.h>
 #include <charconv>
 #include <functional>
 #include <sstream>
-#include <toml++/toml.h>
 #include <vector>
 
 namespace drumlin::server {
 namespace {
 
-Status bad(std::string message) { return {Code::kInvalidArgument, std::move(message)}; }
+Status bad(std::string message) {
+  return {Code::kInvalidArgument, std::move(message)};
+}
 
 // A setting: its dotted name, how to take a value, how to show the present one.
 struct Setting {
@@ -145,8 +147,18 @@ Status apply_entry(const std::string& name, const toml::node& value, Settings& s
     if (const toml::array* nodes = value.as_array()) return apply_nodes(*nodes, settings);
     return bad("cluster.nodes: must be a list of tables");
   }
-  if (value.is_array() || value.is_table()) return bad(fmt::format("unknown section \"{}\"", name));
+  if (value.is_table()) return bad(fmt::format("unknown section \"{}\"", name));
+  if (value.is_array() || value.is_date() || value.is_time() || value.is_date_time()) {
+    return bad(fmt::format("{}: must be one text or number", name));
+  }
   return apply_setting(name, value_text(value), settings);
+}
+
+bool is_section(std::string_view name, Settings& settings) {
+  for (const Setting& setting : settings_of(settings)) {
+    if (setting.name.starts_with(name) && setting.name[name.size()] == '.') return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -160,14 +172,20 @@ Status apply_toml(std::string_view text_, std::string_view file_name, Settings& 
   }
   for (const auto& [section, content] : root) {
     const toml::table* table = content.as_table();
+    const auto line = content.source().begin.line;
     if (table == nullptr) {
-      return bad(fmt::format("{}: \"{}\" belongs into a [section]", file_name, section.str()));
+      return bad(
+          fmt::format("{}:{}: \"{}\" belongs into a [section]", file_name, line, section.str()));
+    }
+    if (!is_section(section.str(), settings)) {
+      return bad(fmt::format("{}:{}: unknown section \"{}\"", file_name, line, section.str()));
     }
     for (const auto& [key, value] : *table) {
       const std::string name = fmt::format("{}.{}", section.str(), key.str());
       const Status applied = apply_entry(name, value, settings);
       if (!applied.ok()) {
-        return bad(fmt::format("{}:{}: {}", file_name, value.source().begin.line, applied.message()));
+        return bad(
+            fmt::format("{}:{}: {}", file_name, value.source().begin.line, applied.message()));
       }
     }
   }
@@ -183,7 +201,8 @@ Status apply_setting(std::string_view name, std::string_view value, Settings& se
   return bad(fmt::format("unknown setting \"{}\"", name));
 }
 
-Status apply_environment(const std::map<std::string, std::string>& environment, Settings& settings) {
+Status apply_environment(const std::map<std::string, std::string>& environment,
+                         Settings& settings) {
   constexpr std::string_view kPrefix = "DRUMLIN_";
   for (const auto& [variable, value] : environment) {
     if (!variable.starts_with(kPrefix)) continue;
@@ -206,7 +225,8 @@ Status apply_environment(const std::map<std::string, std::string>& environment, 
 std::map<std::string, std::string> describe(const Settings& settings) {
   Settings copy = settings;
   std::map<std::string, std::string> out;
-  for (const Setting& setting : settings_of(copy)) out[setting.name] = setting.show();
+  for (const Setting& setting : settings_of(copy))
+    out[setting.name] = setting.show();
   return out;
 }
 

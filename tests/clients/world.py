@@ -17,7 +17,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, os.path.join(ROOT, "tools"))
 import cluster  # noqa: E402
 
-BINARY = os.environ.get("DRUMLIN_BINARY", os.path.join(ROOT, "build", "release", "bin", "drumlin"))
+# Taken out: the daemons inherit the environment, and refuse a DRUMLIN_ variable that is no setting.
+BINARY = os.environ.pop("DRUMLIN_BINARY", os.path.join(ROOT, "build", "release", "bin", "drumlin"))
 REGION = "us-east-1"
 # Fewer shards than the default: these tests run unoptimised builds, three nodes at a time, on two cores.
 SETTINGS = {"cluster.shards": "32"}

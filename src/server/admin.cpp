@@ -1,0 +1,110 @@
+#include "server/admin.h"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <cstdio>
+#include <exception>
+#include <map>
+
+#include "base/digest.h"
+#include "host/host.h"
+#include "http/client.h"
+
+namespace drumlin::server {
+namespace {
+
+namespace json = boost::json;
+
+Result<std::string> fetch_status(Runtime& runtime, const Settings& settings) {
+  const Endpoint api{settings.config.listen, settings.config.api_port};
+  http::Client client(runtime, api, {});
+  http::RequestHead head;
+  head.method = "GET";
+  head.target = "/v1/status";
+  head.headers.append("Host", api.to_string());
+  head.headers.append("Authorization", "Basic " + base64_encode(settings.config.access_key + ":" +
+                                                                settings.config.secret_key));
+  auto response = client.request(head, {}, after(runtime.clock(), 10s), 16u << 20);
+  if (!response.ok()) return response.status().with_context(api.to_string());
+  if (response->head.status != 200) {
+    return Status(Code::kUnavailable, fmt::format("{} answers {}: {}", api.to_string(),
+                                                  response->head.status, response->body));
+  }
+  return std::move(response->body);
+}
+
+std::string text(const json::value& v) {
+  return std::string(v.as_string());
+}
+
+void print_status(const json::object& status) {
+  fmt::print("node {}   cluster {}   boot {}   incarnation {:016x}   {}\n",
+             status.at("node").to_number<uint64_t>(), text(status.at("cluster")),
+             status.at("boot").to_number<uint64_t>(),
+             status.at("incarnation").to_number<uint64_t>(),
+             status.at("admitted").as_bool() ? "member" : "not yet a member");
+  fmt::print("\n{:>4}  {:<22} {:<22} {:<22} {}\n", "id", "peer", "s3", "api", "connected");
+  for (const json::value& item : status.at("members").as_array()) {
+    const json::object& m = item.as_object();
+    fmt::print("{:>4}  {:<22} {:<22} {:<22} {}\n", m.at("id").to_number<uint64_t>(),
+               text(m.at("peer")), text(m.at("s3")), text(m.at("api")),
+               m.at("connected").as_bool() ? "yes" : "NO");
+  }
+  std::map<std::string, size_t> roles;
+  size_t leaderless = 0;
+  uint64_t lag = 0;
+  for (const json::value& item : status.at("shards").as_array()) {
+    const json::object& s = item.as_object();
+    ++roles[text(s.at("role"))];
+    if (s.at("leader").to_number<uint64_t>() == 0) ++leaderless;
+    lag =
+        std::max(lag, s.at("commit").to_number<uint64_t>() - s.at("applied").to_number<uint64_t>());
+  }
+  fmt::print("\nshards here: {}", status.at("shards").as_array().size());
+  for (const auto& [role, count] : roles)
+    fmt::print("   {} {}", count, role);
+  fmt::print("\nwithout a leader: {}   largest apply lag: {}\n", leaderless, lag);
+  const json::object& wal = status.at("wal").as_object();
+  fmt::print("log: {} bytes, durable to LSN {}, {} bytes queued\n",
+             wal.at("bytes").to_number<uint64_t>(), wal.at("durable_lsn").to_number<uint64_t>(),
+             wal.at("queued_bytes").to_number<uint64_t>());
+}
+
+}  // namespace
+
+int run_admin_status(const Settings& settings, bool as_json) {
+  host::Host::Options options;  // without a data directory: this is only a client
+  auto created = host::Host::create(options);
+  if (!created.ok()) {
+    std::fprintf(stderr, "drumlin: %s\n", created.status().message().c_str());
+    return 1;
+  }
+  return (*created)->run([&](Runtime& runtime, Cancellation&) {
+    auto body = fetch_status(runtime, settings);
+    if (!body.ok()) {
+      std::fprintf(stderr, "drumlin: %s\n", body.status().message().c_str());
+      return 1;
+    }
+    if (as_json) {
+      std::fputs(body->c_str(), stdout);
+      return 0;
+    }
+    json::error_code error;
+    const json::value parsed = json::parse(*body, error);
+    if (error || !parsed.is_object()) {
+      std::fprintf(stderr, "drumlin: the node's answer is no JSON object\n");
+      return 1;
+    }
+    try {
+      print_status(parsed.as_object());
+    } catch (const std::exception& e) {  // Boost.JSON: a field is missing or of another type
+      std::fprintf(stderr, "drumlin: the node answers otherwise than this program expects: %s\n",
+                   e.what());
+      return 1;
+    }
+    return 0;
+  });
+}
+
+}  // namespace drumlin::server

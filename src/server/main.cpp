@@ -1,0 +1,98 @@
+// drumlin: the daemon and the admin commands.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+
+#include "host/host.h"
+#include "server/admin.h"
+#include "server/config_file.h"
+#include "server/daemon.h"
+
+namespace {
+
+using drumlin::Status;
+using drumlin::server::Settings;
+
+struct Sources {
+  std::string config_file;
+  std::string data;
+  std::string listen;
+  uint16_t port = 0;
+  std::vector<std::string> set;
+};
+
+void add_sources(CLI::App& command, Sources& sources) {
+  command.add_option("--config", sources.config_file, "TOML file");
+  command.add_option("--data", sources.data, "data directory (node.data)");
+  command.add_option("--listen", sources.listen, "address of the three listeners (node.listen)");
+  command.add_option("--port", sources.port, "ports.s3; ports.api and ports.peer follow it");
+  command.add_option("--set", sources.set, "any setting: --set log.level=debug (see --settings)")
+      ->type_name("NAME=VALUE");
+}
+
+// File, then environment, then flags.
+Status read_settings(const Sources& sources, Settings& settings) {
+  if (!sources.config_file.empty()) {
+    DRUMLIN_ASSIGN(const std::string text, drumlin::host::read_file(sources.config_file));
+    DRUMLIN_TRY(drumlin::server::apply_toml(text, sources.config_file, settings));
+  }
+  DRUMLIN_TRY(drumlin::server::apply_environment(drumlin::host::environment(), settings));
+  if (!sources.data.empty()) settings.data_dir = sources.data;
+  if (!sources.listen.empty()) settings.config.listen = sources.listen;
+  if (sources.port != 0) {
+    if (sources.port > 65533) return {drumlin::Code::kInvalidArgument, "--port is too large"};
+    settings.config.s3_port = sources.port;
+    settings.config.api_port = static_cast<uint16_t>(sources.port + 1);
+    settings.config.peer_port = static_cast<uint16_t>(sources.port + 2);
+  }
+  for (const std::string& item : sources.set) {
+    const size_t equals = item.find('=');
+    if (equals == std::string::npos) {
+      return {drumlin::Code::kInvalidArgument, "--set wants NAME=VALUE, not \"" + item + "\""};
+    }
+    DRUMLIN_TRY(
+        drumlin::server::apply_setting(item.substr(0, equals), item.substr(equals + 1), settings));
+  }
+  settings.config.kv_path = settings.data_dir + "/kv";
+  return settings.config.validate();
+}
+
+int complain(const Status& status) {
+  std::fprintf(stderr, "drumlin: %s\n", status.message().c_str());
+  return status.is(drumlin::Code::kInvalidArgument) ? 2 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Drumlin: a strongly consistent, S3-compatible object store");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", std::string("drumlin ") + DRUMLIN_VERSION);
+
+  Sources sources;
+  bool list_settings = false;
+  bool json = false;
+  CLI::App* server = app.add_subcommand("server", "run one node until SIGINT or SIGTERM");
+  add_sources(*server, sources);
+  server->add_flag("--settings", list_settings, "list every setting with its value and exit");
+  CLI::App* admin = app.add_subcommand("admin", "ask a running node");
+  admin->require_subcommand(1);
+  CLI::App* status = admin->add_subcommand("status", "the node, its peers and its shards");
+  add_sources(*status, sources);
+  status->add_flag("--json", json, "as the API answers it");
+
+  CLI11_PARSE(app, argc, argv);
+
+  Settings settings;
+  if (list_settings) {
+    // Before validation: the listing helps whoever has no valid configuration yet.
+    for (const auto& [name, value] : drumlin::server::describe(settings)) {
+      std::printf("%s = %s\n", name.c_str(), value.c_str());
+    }
+    return 0;
+  }
+  const Status read = read_settings(sources, settings);
+  if (!read.ok()) return complain(read);
+  if (server->parsed()) return drumlin::server::run_daemon(settings);
+  return drumlin::server::run_admin_status(settings, json);
+}
