@@ -1,0 +1,283 @@
+#include "sim/check/history.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "shard/placement.h"
+
+namespace drumlin::sim {
+namespace {
+
+std::string name_of(std::string_view bucket, std::string_view key) {
+  return fmt::format("{}/{}", bucket, key);
+}
+
+std::string show(const std::optional<History::Value>& value) {
+  return value ? fmt::format("{} ({})", value->id, value->etag) : "nothing";
+}
+
+History::Value value_of(const shard::Put& put) {
+  History::Value value{"", put.attributes.etag};
+  for (const auto& [name, text] : put.attributes.user) {
+    if (name == "id") value.id = text;
+  }
+  return value;
+}
+
+// As routers show it (router/buckets.cpp).
+bool visible(const shard::BucketRecord& record) {
+  return record.state != shard::BucketState::kCreating &&
+         record.state != shard::BucketState::kRemoving;
+}
+
+}  // namespace
+
+uint32_t History::shard_of(std::string_view bucket, std::string_view key) const {
+  return shard::shard_of(bucket, key, std::min<uint32_t>(16, shards_), shards_);
+}
+
+History::Start History::begin() const {
+  Start start{floor_, {}};
+  for (uint32_t s = 0; s < shards_; ++s)
+    start.committed.push_back(raft_.committed(GroupId(s)));
+  return start;
+}
+
+History::Window History::window(const Start& start, uint32_t shard) const {
+  return {start.committed[shard], raft_.committed(GroupId(shard))};
+}
+
+void History::check_floor(const Start& start, uint32_t shard, uint64_t version, bool write,
+                          const std::string& what) {
+  verdict_.evaluated("floor");
+  // The version of a read is the key's, or the last delete's: an older one than the floor is fine as
+  // long as the state is not; that is for "linearizable". A write must come after everything known.
+  if (write && LogIndex(version) <= start.floor[shard]) {
+    verdict_.safety("floor", fmt::format("{} got version {}, but {} was known before it began",
+                                         what, version, start.floor[shard].value()));
+  }
+  floor_[shard] = std::max(floor_[shard], LogIndex(version));
+}
+
+void History::wrote(const Start& start, std::string_view bucket, std::string_view key,
+                    std::optional<Value> value, Outcome outcome, uint64_t version) {
+  const uint32_t shard = shard_of(bucket, key);
+  if (outcome == Outcome::kDone) {
+    check_floor(start, shard, version, /*write=*/true, "write " + name_of(bucket, key));
+  }
+  writes_.push_back({std::string(bucket), std::string(key), std::move(value), outcome, version,
+                     window(start, shard)});
+}
+
+void History::read(const Start& start, std::string_view bucket, std::string_view key,
+                   std::optional<Value> value, uint64_t version) {
+  const uint32_t shard = shard_of(bucket, key);
+  check_floor(start, shard, version, /*write=*/false, "read " + name_of(bucket, key));
+  reads_.push_back(
+      {std::string(bucket), std::string(key), std::move(value), version, window(start, shard)});
+}
+
+void History::listed(const Start& start, std::string_view bucket, std::vector<Listed> items,
+                     bool truncated) {
+  std::vector<Window> windows;
+  for (uint32_t s = 0; s < shards_; ++s)
+    windows.push_back(window(start, s));
+  lists_.push_back({std::string(bucket), std::move(items), truncated, std::move(windows)});
+}
+
+void History::saw_bucket(const Start& start, std::string_view bucket, bool is_visible) {
+  seen_.push_back({std::string(bucket), is_visible, window(start, shard::kCatalogueShard)});
+}
+
+void History::note_bucket(LogIndex index, const shard::Command& command,
+                          const shard::Reply& reply) {
+  const auto note = [&](const std::string& name) {
+    buckets_[name][index] = reply.bucket && visible(*reply.bucket);
+  };
+  std::visit(
+      [&](const auto& payload) {
+        if constexpr (requires { payload.name; }) {
+          // A refusal that shows the record tells the state as well; one without says "none".
+          if (reply.bucket || reply.code == Code::kOk || reply.code == Code::kNotFound) {
+            note(payload.name);
+          }
+        }
+      },
+      command.payload);
+}
+
+bool History::note_effect(uint32_t shard, LogIndex index, const RaftChecker::Applied& applied) {
+  if (applied.command.empty()) return true;
+  const auto command = shard::decode_command(applied.command);
+  const auto reply = shard::decode_reply(applied.reply);
+  if (!command.ok() || !reply.ok()) return false;
+  // The same number again: answered from memory, without effect.
+  const shard::Session& session = command->session;
+  if (reply->detail == shard::Detail::kSession) return true;
+  if (session.node != 0 &&
+      !sessions_.insert({{session.node, session.boot}, {shard, session.number}}).second) {
+    return true;
+  }
+  if (const auto* put = std::get_if<shard::Put>(&command->payload)) {
+    if (reply->code != Code::kOk) return true;
+    Value value = value_of(*put);
+    effects_[value.id].push_back(index);
+    objects_[name_of(put->bucket, put->key)][index] = std::move(value);
+  } else if (const auto* del = std::get_if<shard::Delete>(&command->payload)) {
+    if (reply->code == Code::kOk) objects_[name_of(del->bucket, del->key)][index] = std::nullopt;
+  } else if (shard == shard::kCatalogueShard) {
+    note_bucket(index, *command, *reply);
+  }
+  return true;
+}
+
+// What took effect, in the order of each shard's log.
+void History::build_timelines() {
+  for (uint32_t shard = 0; shard < shards_; ++shard) {
+    for (const auto& [index, applied] : raft_.history(GroupId(shard))) {
+      if (note_effect(shard, index, applied)) continue;
+      verdict_.safety("linearizable", fmt::format("shard {}, index {}: an undecodable entry", shard,
+                                                  index.value()));
+      return;
+    }
+  }
+}
+
+const History::Timeline<std::optional<History::Value>>* History::timeline(
+    std::string_view bucket, std::string_view key) const {
+  const auto it = objects_.find(name_of(bucket, key));
+  return it == objects_.end() ? nullptr : &it->second;
+}
+
+template <typename T, typename Fits>
+bool History::held(const Timeline<T>* timeline, const T& before, Window window, Fits&& fits) {
+  if (timeline == nullptr) return fits(before);
+  auto state = timeline->upper_bound(window.low);  // from the state at the low end on
+  if (state == timeline->begin()) {
+    if (fits(before)) return true;
+  } else {
+    --state;
+  }
+  for (; state != timeline->end() && state->first <= window.high; ++state) {
+    if (fits(state->second)) return true;
+  }
+  return false;
+}
+
+void History::check_write(const Write& write) {
+  verdict_.evaluated("linearizable");
+  const std::string what =
+      fmt::format("{} {}", write.value ? "put of " + write.value->id + " to" : "delete of",
+                  name_of(write.bucket, write.key));
+  if (write.value) {
+    const auto effects = effects_.find(write.value->id);
+    const size_t times = effects == effects_.end() ? 0 : effects->second.size();
+    if (times > 1) {
+      verdict_.safety("linearizable", fmt::format("{} took effect {} times", what, times));
+    }
+    if (write.outcome == Outcome::kNotDone && times > 0) {
+      verdict_.safety("linearizable", what + " was answered \"not done\" and took effect");
+    }
+  }
+  if (write.outcome != Outcome::kDone) return;
+  const LogIndex version(write.version);
+  const auto* states = timeline(write.bucket, write.key);
+  const auto state =
+      states == nullptr ? Timeline<std::optional<Value>>::const_iterator() : states->find(version);
+  if (states == nullptr || state == states->end() || state->second != write.value) {
+    verdict_.safety("linearizable",
+                    fmt::format("{} was acknowledged at version {}, where the log has "
+                                "something else",
+                                what, write.version));
+  } else if (version <= write.window.low || version > write.window.high) {
+    verdict_.safety(
+        "linearizable",
+        fmt::format("{} was acknowledged at version {}, outside ({}, {}]", what, write.version,
+                    write.window.low.value(), write.window.high.value()));
+  }
+}
+
+void History::check_read(const Read& read) {
+  verdict_.evaluated("linearizable");
+  const auto* states = timeline(read.bucket, read.key);
+  if (!held<std::optional<Value>>(states, std::nullopt, read.window,
+                                  [&](const auto& value) { return value == read.value; })) {
+    verdict_.safety(
+        "linearizable",
+        fmt::format("read of {} returned {}, version {}: not what it held at any index in "
+                    "[{}, {}]",
+                    name_of(read.bucket, read.key), show(read.value), read.version,
+                    read.window.low.value(), read.window.high.value()));
+    return;
+  }
+  if (!read.value) return;
+  const auto state = states->find(LogIndex(read.version));
+  if (state == states->end() || state->second != read.value) {
+    verdict_.safety("linearizable",
+                    fmt::format("read of {} returned {} under version {}, which wrote "
+                                "something else",
+                                name_of(read.bucket, read.key), show(read.value), read.version));
+  }
+}
+
+void History::check_list(const List& list) {
+  verdict_.evaluated("listing");
+  std::map<std::string, std::string> listed;
+  for (const Listed& item : list.items) {
+    if (!listed.emplace(item.key, item.etag).second) {
+      verdict_.safety("listing", fmt::format("{}: {} is listed twice", list.bucket, item.key));
+    }
+  }
+  const auto window_of = [&](std::string_view key) {
+    return list.windows[shard_of(list.bucket, key)];
+  };
+  for (const Listed& item : list.items) {
+    if (!held<std::optional<Value>>(
+            timeline(list.bucket, item.key), std::nullopt, window_of(item.key),
+            [&](const auto& value) { return value && value->etag == item.etag; })) {
+      verdict_.safety("listing", fmt::format("{}: lists {} with {}, which it did not hold then",
+                                             list.bucket, item.key, item.etag));
+    }
+  }
+  const std::string prefix = list.bucket + "/";
+  for (auto it = objects_.lower_bound(prefix);
+       it != objects_.end() && it->first.starts_with(prefix); ++it) {
+    const std::string key = it->first.substr(prefix.size());
+    if (listed.contains(key)) continue;
+    if (list.truncated && (list.items.empty() || key > list.items.back().key)) continue;
+    if (!held<std::optional<Value>>(&it->second, std::nullopt, window_of(key),
+                                    [](const auto& value) { return !value; })) {
+      verdict_.safety("listing", fmt::format("{}: does not list {}, which was there all the time",
+                                             list.bucket, key));
+    }
+  }
+}
+
+void History::check_seen(const Seen& seen) {
+  verdict_.evaluated("bucket");
+  const auto states = buckets_.find(seen.bucket);
+  if (held<bool>(states == buckets_.end() ? nullptr : &states->second, false, seen.window,
+                 [&](bool state) { return state == seen.visible; })) {
+    return;
+  }
+  verdict_.safety("bucket",
+                  fmt::format("{} was told to be {} and was not at any index of the catalogue "
+                              "in [{}, {}]",
+                              seen.bucket, seen.visible ? "there" : "gone", seen.window.low.value(),
+                              seen.window.high.value()));
+}
+
+void History::check() {
+  build_timelines();
+  for (const Write& write : writes_)
+    check_write(write);
+  for (const Read& read : reads_)
+    check_read(read);
+  for (const List& list : lists_)
+    check_list(list);
+  for (const Seen& seen : seen_)
+    check_seen(seen);
+}
+
+}  // namespace drumlin::sim

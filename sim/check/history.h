@@ -1,0 +1,141 @@
+// History: what the clients asked and were told, and the checks of it against what the shards' logs
+// say happened.
+//
+// A version is a position in a shard's log, so the commit order is a witness: linearizability needs no
+// search (Gibbons and Korach's NP-hard problem), only that every answer fits one moment of its window:
+// at or after all that was committed when the call began, at or before all that was when it ended.
+//
+//   floor        seen from outside alone: no answer is older than what anybody was told before the call
+//   linearizable a read returns exactly what the log says the key held at an index of its window; an
+//                acknowledged write is in the log once, at the version it was told, inside its window; a
+//                write that was told "not done" is nowhere in the log
+//   listing      every key of the page was there, and every key in between was not, at some index of
+//                its shard in the window
+//   bucket       an acknowledged create (delete) left the bucket visible (invisible) at an index of the
+//                catalogue in its window; so for what HEAD saw
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "shard/command.h"
+#include "sim/check/raft_checker.h"
+#include "sim/check/verdict.h"
+
+namespace drumlin::sim {
+
+enum class Outcome : uint8_t {
+  kDone,     // answered
+  kNotDone,  // answered: nothing was or will be done; or the request never left
+  kUnknown,  // no answer, or one that says so
+};
+
+class History {
+ public:
+  History(Verdict& verdict, const RaftChecker& raft, uint32_t shards)
+      : verdict_(verdict), raft_(raft), shards_(shards), floor_(shards) {}
+
+  // Taken when a call begins, handed back when it ends.
+  struct Start {
+    std::vector<LogIndex> floor;      // per shard: told to somebody
+    std::vector<LogIndex> committed;  // per shard
+  };
+  Start begin() const;
+
+  // What an object is: `id` travels in its user metadata and is unique in the run.
+  struct Value {
+    std::string id;
+    std::string etag;
+    bool operator==(const Value&) const = default;
+  };
+  // A write; no value: a delete. `version` as answered.
+  void wrote(const Start& start, std::string_view bucket, std::string_view key,
+             std::optional<Value> value, Outcome outcome, uint64_t version);
+  // A GET or HEAD: what came, or nothing for 404 NoSuchKey.
+  void read(const Start& start, std::string_view bucket, std::string_view key,
+            std::optional<Value> value, uint64_t version);
+  struct Listed {
+    std::string key;
+    std::string etag;
+  };
+  // A page that was asked for from the beginning, without prefix and delimiter.
+  void listed(const Start& start, std::string_view bucket, std::vector<Listed> items,
+              bool truncated);
+  // An answer that says whether the bucket is (was made, was deleted) visible.
+  void saw_bucket(const Start& start, std::string_view bucket, bool visible);
+
+  // After the run: all that needs the whole log.
+  void check();
+
+ private:
+  // Indices of a shard's log between which an operation took its effect: (low, high] for writes,
+  // [low, high] for reads.
+  struct Window {
+    LogIndex low;
+    LogIndex high;
+  };
+  struct Write {
+    std::string bucket, key;
+    std::optional<Value> value;
+    Outcome outcome;
+    uint64_t version;
+    Window window;
+  };
+  struct Read {
+    std::string bucket, key;
+    std::optional<Value> value;
+    uint64_t version;
+    Window window;
+  };
+  struct List {
+    std::string bucket;
+    std::vector<Listed> items;
+    bool truncated;
+    std::vector<Window> windows;  // per shard
+  };
+  struct Seen {
+    std::string bucket;
+    bool visible;
+    Window window;
+  };
+  // One key's (or bucket's) states: from each index on, what it holds.
+  template <typename T>
+  using Timeline = std::map<LogIndex, T>;
+
+  uint32_t shard_of(std::string_view bucket, std::string_view key) const;
+  Window window(const Start& start, uint32_t shard) const;
+  void check_floor(const Start& start, uint32_t shard, uint64_t version, bool write,
+                   const std::string& what);
+  void build_timelines();
+  bool note_effect(uint32_t shard, LogIndex index, const RaftChecker::Applied& applied);
+  void note_bucket(LogIndex index, const shard::Command& command, const shard::Reply& reply);
+  void check_write(const Write& write);
+  void check_read(const Read& read);
+  void check_list(const List& list);
+  void check_seen(const Seen& seen);
+  const Timeline<std::optional<Value>>* timeline(std::string_view bucket,
+                                                 std::string_view key) const;
+  // Did the key at some index of the window hold what `fits` accepts?
+  template <typename T, typename Fits>
+  static bool held(const Timeline<T>* timeline, const T& before, Window window, Fits&& fits);
+
+  Verdict& verdict_;
+  const RaftChecker& raft_;
+  uint32_t shards_;
+  std::vector<LogIndex> floor_;
+  std::vector<Write> writes_;
+  std::vector<Read> reads_;
+  std::vector<List> lists_;
+  std::vector<Seen> seen_;
+  std::map<std::string, Timeline<std::optional<Value>>, std::less<>> objects_;  // "bucket/key"
+  std::map<std::string, Timeline<bool>, std::less<>> buckets_;                  // visible or not
+  std::map<std::string, std::vector<LogIndex>> effects_;                        // by Value::id
+  std::set<std::pair<std::pair<uint64_t, uint64_t>, std::pair<uint32_t, uint64_t>>> sessions_;
+};
+
+}  // namespace drumlin::sim

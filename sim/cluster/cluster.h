@@ -1,0 +1,68 @@
+// Cluster: the machines of one run with a node each, watched by RaftChecker. Boots, kills and boots
+// again; a node that stops for any other reason than a fault is a violation.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "node/node.h"
+#include "placement/planner.h"
+#include "sim/check/raft_checker.h"
+#include "sim/check/verdict.h"
+#include "sim/plan/plan.h"
+#include "sim/runtime/world.h"
+
+namespace drumlin::sim {
+
+inline constexpr std::string_view kAccessKey = "SIMULATOR";
+inline constexpr std::string_view kSecretKey = "simulated-secret";
+inline constexpr uint16_t kS3Port = 9000;
+
+class Cluster {
+ public:
+  // `log`: where the nodes' log lines go; may be null.
+  Cluster(World& world, const Plan& plan, Verdict& verdict, observe::LogSink log);
+  ~Cluster();
+
+  uint32_t nodes() const { return static_cast<uint32_t>(slots_.size()); }
+  Machine& machine(uint32_t node) { return slots_.at(node - 1)->machine; }
+  Endpoint s3(uint32_t node) { return {machine(node).ip(), kS3Port}; }
+  bool running(uint32_t node) { return machine(node).running(); }
+  // No effect if it runs.
+  void boot(uint32_t node);
+  // Boots what does not run, ends every fault that was armed on a machine.
+  void boot_all();
+
+  RaftChecker& raft() { return raft_; }
+  // Every node runs, every shard has one leader, and every replica has applied all that is committed.
+  bool converged();
+  // Why not, in a few words.
+  std::string unconverged();
+  // Replicas that have applied the same must hold the same. Evaluates "digest".
+  void check_digests();
+  const node::Config& config(uint32_t node) const { return slots_.at(node - 1)->config; }
+
+ private:
+  struct Slot {
+    Slot(Machine& m, RaftChecker& raft) : machine(m), watch(raft, m.id()) {}
+    Machine& machine;
+    NodeWatch watch;
+    node::Config config;
+    node::Node* node = nullptr;  // while its main fiber is in run()
+  };
+  void main(Slot& slot, Runtime& runtime);
+  void exited(Slot& slot, Exit how);
+  bool on_platter(NodeId node, GroupId group, LogIndex index);
+
+  World& world_;
+  Verdict& verdict_;
+  observe::LogSink log_;
+  std::vector<std::unique_ptr<Slot>> slots_;
+  placement::ShardTable table_;
+  RaftChecker raft_;
+};
+
+}  // namespace drumlin::sim

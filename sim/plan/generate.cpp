@@ -1,0 +1,171 @@
+#include <algorithm>
+
+#include "base/rng.h"
+#include "sim/plan/plan.h"
+
+namespace drumlin::sim {
+namespace {
+
+// Buckets numbered from here on are made and removed by the clients' own operations.
+constexpr uint32_t kKeysPerBucket = 12;
+constexpr uint32_t kChurnBuckets = 2;
+
+OpKind draw_kind(Rng& rng) {
+  const uint64_t roll = rng.below(100);
+  if (roll < 38) return OpKind::kPut;
+  if (roll < 68) return OpKind::kGet;
+  if (roll < 76) return OpKind::kHead;
+  if (roll < 84) return OpKind::kDelete;
+  if (roll < 92) return OpKind::kList;
+  if (roll < 95) return OpKind::kCreateBucket;
+  if (roll < 98) return OpKind::kDeleteBucket;
+  return OpKind::kHeadBucket;
+}
+
+bool on_bucket(OpKind kind) {
+  return kind == OpKind::kCreateBucket || kind == OpKind::kDeleteBucket ||
+         kind == OpKind::kHeadBucket;
+}
+
+void draw_ops(Rng rng, const Scenario& scenario, Plan& plan) {
+  // The clients' thinking fills three quarters of the time: answers take the rest.
+  const uint32_t per_client = std::max(1u, scenario.ops / plan.clients);
+  const uint32_t think = std::max(2u, plan.duration_ms * 3 / 4 / per_client);
+  // Few keys, unevenly liked: operations must meet.
+  for (uint32_t i = 0; i < scenario.ops; ++i) {
+    Op op;
+    op.client = i % plan.clients;
+    op.think_ms = static_cast<uint32_t>(rng.below(2 * think));
+    op.node = static_cast<uint32_t>(rng.between(1, plan.nodes));
+    op.kind = draw_kind(rng);
+    op.bucket = on_bucket(op.kind) || rng.chance(1, 20)
+                    ? plan.buckets + static_cast<uint32_t>(rng.below(kChurnBuckets))
+                    : static_cast<uint32_t>(rng.below(plan.buckets));
+    op.key = static_cast<uint32_t>(std::min(rng.below(kKeysPerBucket), rng.below(kKeysPerBucket)));
+    switch (op.kind) {
+      case OpKind::kPut:
+        op.size =
+            rng.chance(1, 16)
+                ? 0
+                : static_cast<uint32_t>(rng.log_uniform(1, std::max(2u, scenario.max_body_bytes)));
+        op.encoding = static_cast<Encoding>(rng.below(4));
+        break;
+      case OpKind::kGet:
+        op.size = rng.chance(1, 4) ? static_cast<uint32_t>(rng.log_uniform(1, 5000)) : 0;
+        break;
+      case OpKind::kList:
+        op.size = rng.chance(1, 3) ? static_cast<uint32_t>(rng.between(1, 5)) : 1000;
+        break;
+      default:
+        break;
+    }
+    plan.ops.push_back(op);
+  }
+}
+
+class FaultDrawer {
+ public:
+  FaultDrawer(Rng rng, const Scenario& scenario, Plan& plan)
+      : rng_(rng), scenario_(scenario), plan_(plan) {}
+
+  void draw() {
+    std::vector<FaultKind> kinds = enabled();
+    if (kinds.empty() || scenario_.fault_every_ms == 0) return;
+    // Every seed leaves some families out (swarm testing, Groce et al. 2012): what all of them
+    // together would hide, some of them show.
+    rng_.shuffle(kinds);
+    kinds.resize(
+        std::max<size_t>(std::min<size_t>(kinds.size(), 3), rng_.between(1, kinds.size())));
+    uint32_t at = static_cast<uint32_t>(rng_.between(300, 2000));
+    while (at + 500 < plan_.duration_ms) {
+      add(at, rng_.pick(kinds));
+      at += static_cast<uint32_t>(rng_.between(1, 2 * scenario_.fault_every_ms));
+    }
+    std::stable_sort(plan_.faults.begin(), plan_.faults.end(),
+                     [](const Fault& a, const Fault& b) { return a.at_ms < b.at_ms; });
+  }
+
+ private:
+  std::vector<FaultKind> enabled() const {
+    std::vector<FaultKind> out;
+    const auto has = [&](std::string_view name) {
+      return ("," + scenario_.faults + ",").find("," + std::string(name) + ",") !=
+             std::string::npos;
+    };
+    if (has("crash")) out.push_back(FaultKind::kCrash);
+    if (has("power")) out.push_back(FaultKind::kPower);
+    if (has("power_all")) out.push_back(FaultKind::kPowerAll);
+    if (has("cut") && plan_.nodes > 1) out.push_back(FaultKind::kCut);
+    if (has("latency")) out.push_back(FaultKind::kLatency);
+    if (has("partition") && plan_.nodes > 1) out.push_back(FaultKind::kPartition);
+    if (has("one_way") && plan_.nodes > 1) out.push_back(FaultKind::kOneWay);
+    return out;
+  }
+
+  uint32_t node() { return static_cast<uint32_t>(rng_.between(1, plan_.nodes)); }
+
+  void put(uint32_t at, FaultKind kind, uint32_t a = 0, uint32_t b = 0) {
+    plan_.faults.push_back({std::min(at, plan_.duration_ms), kind, a, b});
+  }
+
+  void add(uint32_t at, FaultKind kind) {
+    const auto away = static_cast<uint32_t>(rng_.log_uniform(20, 2500));
+    switch (kind) {
+      case FaultKind::kCrash:
+      case FaultKind::kPower: {
+        const uint32_t victim = node();
+        put(at, kind, victim, static_cast<uint32_t>(rng_.log_uniform(1, 60)));
+        put(at + 200 + away, FaultKind::kRestart, victim);
+        break;
+      }
+      case FaultKind::kPowerAll:
+        put(at, kind);
+        for (uint32_t n = 1; n <= plan_.nodes; ++n) {
+          put(at + 20 + static_cast<uint32_t>(rng_.below(away + 1)), FaultKind::kRestart, n);
+        }
+        break;
+      case FaultKind::kPartition:
+      case FaultKind::kOneWay:
+        put(at, kind, static_cast<uint32_t>(rng_.between(1, (1u << plan_.nodes) - 2)));
+        put(at + away, FaultKind::kHeal);
+        break;
+      case FaultKind::kCut: {
+        const uint32_t a = node();
+        put(at, kind, a, 1 + a % plan_.nodes);
+        break;
+      }
+      case FaultKind::kLatency:
+        put(at, kind, static_cast<uint32_t>(rng_.log_uniform(1, 300)), away);
+        break;
+      case FaultKind::kRestart:
+      case FaultKind::kHeal:
+        break;
+    }
+  }
+
+  Rng rng_;
+  const Scenario& scenario_;
+  Plan& plan_;
+};
+
+}  // namespace
+
+Plan generate(uint64_t seed, const Scenario& scenario) {
+  const Rng root(seed);
+  Rng rng = root.stream("plan");
+  Plan plan;
+  plan.seed = seed;
+  plan.nodes = static_cast<uint32_t>(rng.between(scenario.nodes_min, scenario.nodes_max));
+  plan.shards = static_cast<uint32_t>(rng.between(scenario.shards_min, scenario.shards_max));
+  plan.clients = scenario.clients;
+  plan.duration_ms = scenario.duration_ms;
+  plan.wal_segment_kib = static_cast<uint32_t>(rng.log_uniform(16, 4096));
+  plan.log_cache_kib = static_cast<uint32_t>(rng.log_uniform(4, 1024));
+  plan.append_kib = static_cast<uint32_t>(rng.log_uniform(4, 1024));
+  plan.inflight_messages = static_cast<uint32_t>(rng.log_uniform(1, 256));
+  draw_ops(root.stream("ops"), scenario, plan);
+  FaultDrawer(root.stream("faults"), scenario, plan).draw();
+  return plan;
+}
+
+}  // namespace drumlin::sim

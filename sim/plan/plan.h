@@ -1,0 +1,119 @@
+// Plan: everything that one simulated run does, written out: the cluster, the clients' operations, the
+// faults. A seed makes a plan, a plan makes a run; a plan is text, so that it can be kept, read, cut
+// down and run again. Chance that is not in the plan (latencies, torn sectors) comes from `seed`.
+//
+//   drumlin-plan 1
+//   seed 42
+//   nodes 3
+//   shards 8
+//   buckets 2
+//   duration_ms 60000
+//   op 0 120 2 put 1 7 3000 signed        client, think ms, node, what, bucket, key, size, encoding
+//   op 1 80 1 get 0 3
+//   fault 12000 crash 2 17                at ms: node 2 dies at the completion of its 17th disk I/O
+//   fault 14000 restart 2
+//
+// Lines may come in any order and any may be left out; `#` begins a comment.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+
+namespace drumlin::sim {
+
+enum class OpKind : uint8_t {
+  kPut,
+  kGet,
+  kHead,
+  kDelete,
+  kList,
+  kCreateBucket,  // of the "churn" buckets, which come and go
+  kDeleteBucket,
+  kHeadBucket,
+};
+
+// How a PUT sends its body.
+enum class Encoding : uint8_t {
+  kSigned,          // x-amz-content-sha256 is the hash
+  kUnsigned,        // UNSIGNED-PAYLOAD
+  kChunked,         // aws-chunked, every chunk signed
+  kChunkedTrailer,  // aws-chunked, signed, CRC32 in a signed trailer (boto3 over plain HTTP)
+};
+
+struct Op {
+  uint32_t client = 0;
+  uint32_t think_ms = 0;  // before it, after the client's last one ended
+  uint32_t node = 1;      // whom it asks first
+  OpKind kind = OpKind::kGet;
+  uint32_t bucket = 0;
+  uint32_t key = 0;
+  uint32_t size = 0;  // put: bytes; get: 0 = all, else a range of so many; list: max-keys
+  Encoding encoding = Encoding::kSigned;
+  bool operator==(const Op&) const = default;
+};
+
+enum class FaultKind : uint8_t {
+  kCrash,  // a: node, b: at the completion of its b-th disk I/O from now. The page cache survives
+  kPower,  // as kCrash, but unsynced writes are lost, kept or torn, each on its own
+  kPowerAll,   // all nodes at once
+  kRestart,    // a: node (nothing if it runs)
+  kPartition,  // a: bit set of nodes cut off from the others, both ways
+  kOneWay,     // a: bit set of nodes whose messages to the others do not arrive
+  kHeal,       // all partitions
+  kCut,        // a, b: every connection between the two nodes is reset
+  kLatency,    // a: milliseconds added to every message, b: for so many ms
+};
+
+struct Fault {
+  uint32_t at_ms = 0;
+  FaultKind kind = FaultKind::kHeal;
+  uint32_t a = 0;
+  uint32_t b = 0;
+  bool operator==(const Fault&) const = default;
+};
+
+struct Plan {
+  uint64_t seed = 0;
+  uint32_t nodes = 3;
+  uint32_t shards = 8;
+  uint32_t buckets = 2;  // made before the clock of the plan starts
+  uint32_t clients = 8;
+  uint32_t duration_ms = 60000;
+  uint32_t wal_segment_kib = 1024;
+  uint32_t log_cache_kib = 64;  // small: entries must be read back from the log
+  uint32_t append_kib = 64;
+  uint32_t inflight_messages = 256;  // appends to a follower that may wait for their answer
+  std::vector<Op> ops;
+  std::vector<Fault> faults;
+  bool operator==(const Plan&) const = default;
+
+  std::string encode() const;
+  static Result<Plan> decode(std::string_view text);  // kInvalidArgument names the line
+};
+
+// What a seed's plan is drawn from; a scenario file sets it.
+struct Scenario {
+  uint32_t nodes_min = 1, nodes_max = 5;
+  uint32_t shards_min = 1, shards_max = 16;
+  uint32_t ops = 400;
+  uint32_t clients = 8;
+  uint32_t duration_ms = 20000;
+  uint32_t max_body_bytes = 40000;
+  uint32_t fault_every_ms = 1500;  // on average; 0: none
+  std::string faults = "crash,power,power_all,partition,one_way,cut,latency";
+
+  // One "key = value" of a scenario file or of --set. kInvalidArgument.
+  Status set(std::string_view key, std::string_view value);
+  // Do the settings go together? kInvalidArgument.
+  Status check() const;
+  // A scenario file: such lines and comments.
+  static Result<Scenario> decode(std::string_view text);
+};
+
+Plan generate(uint64_t seed, const Scenario& scenario);
+
+}  // namespace drumlin::sim

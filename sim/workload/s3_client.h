@@ -1,0 +1,53 @@
+// S3Client: what an SDK does, on simulated streams: signs, frames bodies as current SDKs do, understands
+// answers. Speaks bytes to whichever node it is told; knows nothing of what is behind them.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http/client.h"
+#include "sim/check/history.h"
+#include "sim/plan/plan.h"
+
+namespace drumlin::sim {
+
+struct S3Answer {
+  Outcome outcome = Outcome::kUnknown;
+  int status = 0;        // 0: none came
+  std::string code;      // of an error, "NoSuchKey"
+  uint64_t version = 0;  // x-drumlin-version; 0: none
+  http::Headers headers;
+  std::string body;
+
+  bool ok() const { return status >= 200 && status < 300; }
+};
+
+class S3Client {
+ public:
+  explicit S3Client(Runtime& runtime) : runtime_(runtime) {}
+
+  // All yield, at most kPatience.
+  static constexpr Duration kPatience = 8s;
+  S3Answer put(const Endpoint& node, std::string_view bucket, std::string_view key,
+               std::string_view body, std::string_view id, Encoding encoding);
+  S3Answer call(const Endpoint& node, std::string_view method, const std::string& target,
+                http::Headers headers = {});
+
+ private:
+  S3Answer send(const Endpoint& node, http::RequestHead head, std::string_view body);
+  http::Client& client(const Endpoint& node);
+
+  Runtime& runtime_;
+  std::map<Endpoint, std::unique_ptr<http::Client>> clients_;
+};
+
+// The texts of all <name> elements, in order. For answers of our own nodes: no attributes, no nesting
+// of a name in itself.
+std::vector<std::string> xml_elements(std::string_view xml, std::string_view name);
+
+}  // namespace drumlin::sim

@@ -1,0 +1,67 @@
+// Workload: the clients of one run. Each is a fiber with its own machine and address; it takes its
+// operations of the plan in order, and everything it is told goes into the History.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sim/check/history.h"
+#include "sim/cluster/cluster.h"
+#include "sim/plan/plan.h"
+#include "sim/workload/s3_client.h"
+
+namespace drumlin::sim {
+
+inline constexpr uint32_t kKeysPerBucket = 12;
+inline constexpr uint32_t kChurnBuckets = 2;  // numbered after the plan's; come and go
+
+struct OpCounts {
+  uint64_t begun = 0;
+  uint64_t answered = 0;   // with what was asked for, or a definite "no such ..." or conflict
+  uint64_t succeeded = 0;  // of these, 2xx
+  uint64_t unknown = 0;
+};
+
+class Workload {
+ public:
+  Workload(World& world, const Plan& plan, Cluster& cluster, History& history, Verdict& verdict);
+  ~Workload();
+
+  // Makes the plan's buckets. done() when they are there.
+  void prepare();
+  // Starts the clients. done() when each has gone through its operations.
+  void start();
+  // Reads every key and bucket once more, through whichever node answers. done() when all were
+  // answered, however often it took.
+  void read_back();
+  bool done() const { return busy_ == 0; }
+
+  const OpCounts& counts() const { return counts_; }
+
+ private:
+  struct Client;
+  void spawn(size_t client, std::string_view name, std::function<void(Client&)> body);
+  void run(Client& client);
+  S3Answer perform(Client& client, const Op& op, uint32_t node);
+  S3Answer put(Client& client, const Op& op, const Endpoint& node);
+  S3Answer get(Client& client, const Op& op, const Endpoint& node);
+  S3Answer remove(Client& client, const Op& op, const Endpoint& node);
+  S3Answer list(Client& client, const Op& op, const Endpoint& node);
+  S3Answer bucket(Client& client, const Op& op, const Endpoint& node);
+  void check_body(const Op& op, const S3Answer& answer, const History::Value& value);
+  void persist(Client& client, const Op& op);
+
+  World& world_;
+  const Plan& plan_;
+  Cluster& cluster_;
+  History& history_;
+  Verdict& verdict_;
+  std::vector<std::unique_ptr<Client>> clients_;
+  OpCounts counts_;
+  size_t busy_ = 0;
+};
+
+}  // namespace drumlin::sim

@@ -1,0 +1,199 @@
+// History: answers that fit the log and answers that do not.
+#include <gtest/gtest.h>
+
+#include "shard/command.h"
+#include "sim/check/history.h"
+
+namespace drumlin::sim {
+namespace {
+
+// One shard, one node: what is applied is committed.
+class HistoryTest : public ::testing::Test {
+ protected:
+  void apply(shard::Payload payload, shard::Reply reply, uint64_t number = 0) {
+    const LogIndex index = last + 1;
+    last = index;
+    shard::Command command;
+    command.session = {1, 1, number == 0 ? index.value() : number, 0};
+    command.payload = std::move(payload);
+    const std::string bytes = shard::encode(command);
+    const raft::Entry entry{Term(1), index, raft::EntryKind::kCommand, Blob(bytes)};
+    raft.appended(NodeId(1), kGroup, {&entry, 1});
+    raft.durable(NodeId(1), kGroup, index, Term(1));
+    raft.committed(NodeId(1), kGroup, index, Term(1));
+    raft.applied(NodeId(1), kGroup, index, Term(1), bytes, shard::encode(reply));
+  }
+  uint64_t put(const std::string& key, const std::string& id, uint64_t number = 0) {
+    shard::Put payload;
+    payload.bucket = "b";
+    payload.key = key;
+    payload.attributes.etag = "etag-" + id;
+    payload.attributes.user = {{"id", id}};
+    shard::Reply reply;
+    reply.version = last.value() + 1;
+    apply(payload, reply, number);
+    return last.value();
+  }
+  uint64_t remove(const std::string& key) {
+    shard::Reply reply;
+    reply.version = last.value() + 1;
+    apply(shard::Delete{"b", 1, 1, key}, reply);
+    return last.value();
+  }
+  void bucket(shard::BucketState state) {
+    shard::Reply reply;
+    reply.bucket = shard::BucketRecord{"c", 1, 1, 1, state, {}};
+    apply(shard::ActivateBucket{"c", 1}, reply);
+  }
+  static History::Value value(const std::string& id) { return {id, "etag-" + id}; }
+  std::string judge() {
+    history.check();
+    return verdict.violated() ? verdict.checker() : "fine";
+  }
+
+  static constexpr GroupId kGroup{0};
+  Verdict verdict;
+  RaftChecker raft{
+      verdict, {{kGroup, {NodeId(1)}}}, [](NodeId, GroupId, LogIndex) { return true; }};
+  History history{verdict, raft, 1};
+  LogIndex last;
+};
+
+TEST_F(HistoryTest, HonestAnswersAreFine) {
+  auto start = history.begin();
+  history.wrote(start, "b", "k", value("one"), Outcome::kDone, put("k", "one"));
+  start = history.begin();
+  history.read(start, "b", "k", value("one"), 1);
+  start = history.begin();
+  history.wrote(start, "b", "k", std::nullopt, Outcome::kDone, remove("k"));
+  start = history.begin();
+  history.read(start, "b", "k", std::nullopt, 2);
+  history.listed(history.begin(), "b", {}, false);
+  EXPECT_EQ(judge(), "fine");
+}
+
+TEST_F(HistoryTest, AReadThatOverlapsAWriteMaySeeEither) {
+  put("k", "one");
+  const auto start = history.begin();
+  put("k", "two");
+  history.read(start, "b", "k", value("one"), 1);
+  history.read(start, "b", "k", value("two"), 2);
+  EXPECT_EQ(judge(), "fine");
+}
+
+TEST_F(HistoryTest, AStaleRead) {
+  put("k", "one");
+  put("k", "two");
+  history.read(history.begin(), "b", "k", value("one"), 1);
+  EXPECT_EQ(judge(), "linearizable");
+}
+
+TEST_F(HistoryTest, AReadUnderAWrongVersion) {
+  put("k", "one");
+  history.read(history.begin(), "b", "k", value("one"), 7);
+  EXPECT_EQ(judge(), "linearizable");
+}
+
+TEST_F(HistoryTest, AReadOfWhatWasNeverWritten) {
+  history.read(history.begin(), "b", "k", value("ghost"), 1);
+  EXPECT_EQ(judge(), "linearizable");
+}
+
+TEST_F(HistoryTest, AnAcknowledgedWriteThatIsNotInTheLog) {
+  put("other", "x");
+  history.wrote(History::Start{{LogIndex()}, {LogIndex()}}, "b", "k", value("one"), Outcome::kDone,
+                1);
+  EXPECT_EQ(judge(), "linearizable");
+}
+
+TEST_F(HistoryTest, AnAcknowledgedDeleteThatIsNotInTheLog) {
+  const auto start = history.begin();
+  put("k", "one");
+  history.wrote(start, "b", "k", std::nullopt, Outcome::kDone, 1);
+  EXPECT_EQ(judge(), "linearizable");
+}
+
+TEST_F(HistoryTest, AWriteAppliedTwice) {
+  const auto start = history.begin();
+  put("k", "one");
+  put("k", "one");
+  history.wrote(start, "b", "k", value("one"), Outcome::kDone, 1);
+  EXPECT_EQ(judge(), "linearizable");
+}
+
+TEST_F(HistoryTest, ARetryAnsweredFromMemoryIsOneEffect) {
+  const auto start = history.begin();
+  put("k", "one", 5);
+  put("k", "one", 5);
+  history.wrote(start, "b", "k", value("one"), Outcome::kDone, 1);
+  EXPECT_EQ(judge(), "fine");
+}
+
+TEST_F(HistoryTest, NotDoneAndDoneAllTheSame) {
+  const auto start = history.begin();
+  put("k", "one");
+  history.wrote(start, "b", "k", value("one"), Outcome::kNotDone, 0);
+  EXPECT_EQ(judge(), "linearizable");
+}
+
+TEST_F(HistoryTest, UnknownMayBeEither) {
+  const auto start = history.begin();
+  put("k", "one");
+  history.wrote(start, "b", "k", value("one"), Outcome::kUnknown, 0);
+  history.wrote(start, "b", "k", value("two"), Outcome::kUnknown, 0);
+  EXPECT_EQ(judge(), "fine");
+}
+
+TEST_F(HistoryTest, AWriteNumberedBelowWhatWasKnown) {
+  put("k", "one");
+  put("k", "two");
+  auto start = history.begin();
+  history.read(start, "b", "k", value("two"), 2);
+  start = history.begin();
+  history.wrote(start, "b", "k", value("one"), Outcome::kDone, 1);
+  EXPECT_EQ(verdict.checker(), "floor");
+}
+
+TEST_F(HistoryTest, AListingWithoutAKeyThatWasThere) {
+  put("k", "one");
+  history.listed(history.begin(), "b", {}, false);
+  EXPECT_EQ(judge(), "listing");
+}
+
+TEST_F(HistoryTest, ATruncatedListingOwesNothingBehindItsEnd) {
+  put("a", "one");
+  put("k", "two");
+  history.listed(history.begin(), "b", {{"a", "etag-one"}}, true);
+  EXPECT_EQ(judge(), "fine");
+}
+
+TEST_F(HistoryTest, AListingWithAKeyTwiceOrWithAnOldState) {
+  put("a", "one");
+  history.listed(history.begin(), "b", {{"a", "etag-one"}, {"a", "etag-one"}}, false);
+  EXPECT_EQ(judge(), "listing");
+}
+
+TEST_F(HistoryTest, AListingWithADeletedKey) {
+  put("a", "one");
+  remove("a");
+  history.listed(history.begin(), "b", {{"a", "etag-one"}}, false);
+  EXPECT_EQ(judge(), "listing");
+}
+
+TEST_F(HistoryTest, ABucketThatWasMadeAndIsNotThere) {
+  bucket(shard::BucketState::kActive);
+  history.saw_bucket(history.begin(), "c", true);
+  history.saw_bucket(history.begin(), "d", false);
+  EXPECT_EQ(judge(), "fine");
+  history.saw_bucket(history.begin(), "c", false);
+  EXPECT_EQ(judge(), "bucket");
+}
+
+TEST_F(HistoryTest, ABucketBeingMadeIsNotVisible) {
+  bucket(shard::BucketState::kCreating);
+  history.saw_bucket(history.begin(), "c", true);
+  EXPECT_EQ(judge(), "bucket");
+}
+
+}  // namespace
+}  // namespace drumlin::sim

@@ -1,0 +1,96 @@
+// Plans and scenarios as text, and what seeds draw.
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "sim/plan/plan.h"
+
+namespace drumlin::sim {
+namespace {
+
+TEST(Plan, ComesBackFromItsText) {
+  for (uint64_t seed = 1; seed <= 50; ++seed) {
+    const Plan plan = generate(seed, Scenario{});
+    const auto decoded = Plan::decode(plan.encode());
+    ASSERT_TRUE(decoded.ok()) << decoded.status().to_string();
+    EXPECT_EQ(*decoded, plan) << "seed " << seed;
+  }
+}
+
+TEST(Plan, TheSameSeedDrawsTheSamePlanAndAnotherAnother) {
+  EXPECT_EQ(generate(7, Scenario{}).encode(), generate(7, Scenario{}).encode());
+  EXPECT_NE(generate(7, Scenario{}).encode(), generate(8, Scenario{}).encode());
+}
+
+TEST(Plan, OperationsDoNotDependOnTheFaultsDrawn) {
+  Scenario calm;
+  calm.fault_every_ms = 0;
+  EXPECT_EQ(generate(3, calm).ops, generate(3, Scenario{}).ops);
+  EXPECT_TRUE(generate(3, calm).faults.empty());
+}
+
+TEST(Plan, EveryFamilyStrikesInManySeedsAndIsLeftOutInSome) {
+  std::map<FaultKind, int> seeds;
+  constexpr int kSeeds = 200;
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    std::map<FaultKind, bool> seen;
+    for (const Fault& fault : generate(seed, Scenario{}).faults)
+      seen[fault.kind] = true;
+    for (const auto& [kind, unused] : seen)
+      ++seeds[kind];
+  }
+  for (const FaultKind kind :
+       {FaultKind::kCrash, FaultKind::kPower, FaultKind::kPowerAll, FaultKind::kPartition,
+        FaultKind::kOneWay, FaultKind::kCut, FaultKind::kLatency}) {
+    EXPECT_GT(seeds[kind], kSeeds / 5) << static_cast<int>(kind);
+    EXPECT_LT(seeds[kind], kSeeds) << static_cast<int>(kind);
+  }
+}
+
+TEST(Plan, RefusesWhatItDoesNotUnderstandAndNamesTheLine) {
+  const auto error = [](std::string_view text) { return Plan::decode(text).status().message(); };
+  EXPECT_EQ(error(""), "the plan is empty");
+  EXPECT_EQ(error("plan 1\n"), "not a plan: the first line must be \"drumlin-plan 1\"");
+  EXPECT_EQ(error("drumlin-plan 2\n"), "not a plan: the first line must be \"drumlin-plan 1\"");
+  EXPECT_EQ(error("drumlin-plan 1\nseed 1\nwings 2\n"), "line 3 is not understood");
+  EXPECT_EQ(error("drumlin-plan 1\nop 0 0 1 fly 0 0 0 signed\n"), "line 2 is not understood");
+  EXPECT_EQ(error("drumlin-plan 1\nfault 5 crash 1\n"), "line 2 is not understood");
+  EXPECT_EQ(error("drumlin-plan 1\nop 99 0 1 get 0 0 0 signed\n"),
+            "a number of the plan is out of range");
+  EXPECT_EQ(error("drumlin-plan 1\nnodes 0\n"), "a number of the plan is out of range");
+}
+
+TEST(Plan, CommentsAndOrderDoNotMatter) {
+  const auto plan = Plan::decode(
+      "# a plan\ndrumlin-plan 1   # its version\n\nfault 5 heal 0 0\nop 1 2 3 put 0 4 5 "
+      "chunked\nnodes 3\nseed 9\n");
+  ASSERT_TRUE(plan.ok()) << plan.status().to_string();
+  EXPECT_EQ(plan->seed, 9u);
+  EXPECT_EQ(plan->ops, (std::vector<Op>{{1, 2, 3, OpKind::kPut, 0, 4, 5, Encoding::kChunked}}));
+  EXPECT_EQ(plan->faults, (std::vector<Fault>{{5, FaultKind::kHeal, 0, 0}}));
+}
+
+TEST(Scenario, ReadsItsFile) {
+  const auto scenario =
+      Scenario::decode("# three nodes\nnodes = 3\nfaults = crash,heal  # few\nops = 10\n");
+  ASSERT_TRUE(scenario.ok()) << scenario.status().to_string();
+  EXPECT_EQ(scenario->nodes_min, 3u);
+  EXPECT_EQ(scenario->nodes_max, 3u);
+  EXPECT_EQ(scenario->ops, 10u);
+  EXPECT_EQ(scenario->faults, "crash,heal");
+}
+
+TEST(Scenario, RefusesUnknownSettingsFaultsAndBounds) {
+  const auto error = [](std::string_view text) {
+    return Scenario::decode(text).status().message();
+  };
+  EXPECT_EQ(error("nodes 3\n"), "line 1: not \"key = value\"");
+  EXPECT_EQ(error("\nwings = 2\n"), "line 2: wings = 2: unknown setting");
+  EXPECT_EQ(error("faults = crash,flood\n"), "line 1: faults = crash,flood: unknown fault");
+  EXPECT_EQ(error("ops = many\n"), "line 1: ops = many: not a number");
+  EXPECT_EQ(error("nodes_min = 5\nnodes_max = 2\n"), "a number of the scenario is out of range");
+  EXPECT_EQ(error("max_body_bytes = 8388608\n"), "a number of the scenario is out of range");
+}
+
+}  // namespace
+}  // namespace drumlin::sim

@@ -1,0 +1,50 @@
+"""A swarm of seeds holds, and was worth running: operations succeed, faults are felt, checkers check.
+
+    tests/sim/swarm_test.py DRUMLIN_SIM [SEEDS]
+"""
+
+import json
+import subprocess
+import sys
+
+FAMILIES = ("crash", "power", "partition", "latency", "connection_loss", "lost_write", "torn_write")
+CHECKERS = ("election", "vote", "completeness", "commit", "apply", "gate", "durability", "recovery", "floor",
+            "linearizable", "listing", "bucket", "body", "digest", "progress")
+
+
+def complaints(summary):
+    """What is wrong with a summary of many seeds."""
+    runs = summary["runs"]
+    if summary["fail"]:
+        yield f"{summary['fail']} of {runs} runs failed: {summary['failures']}"
+    if summary["inconclusive"] > max(0, runs // 100):
+        yield f"{summary['inconclusive']} of {runs} runs are inconclusive: {summary['failures']}"
+    if summary["ops_succeeded"] < 0.6 * summary["ops"]:
+        yield f"only {summary['ops_succeeded']} of {summary['ops']} operations succeeded"
+    for family in FAMILIES:
+        felt = summary["faults"].get(family, {}).get("seeds_effective", 0)
+        if felt < 0.2 * runs:
+            yield f"fault family {family} was felt in {felt} of {runs} seeds"
+    for checker in CHECKERS:
+        if not summary["checks"].get(checker):
+            yield f"checker {checker} never ran"
+
+
+def main(binary, seeds):
+    command = [binary, "swarm", "--seeds", f"1..{seeds}"]
+    process = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    lines = process.stdout.splitlines()
+    for line in lines[:-1]:
+        if json.loads(line)["outcome"] != "pass":
+            print(line)
+    summary = json.loads(lines[-1])
+    print(json.dumps(summary, indent=1))
+    assert summary["summary"] and summary["runs"] == seeds, "the last line is not the summary"
+    problems = list(complaints(summary))
+    for problem in problems:
+        print("PROBLEM:", problem)
+    return 1 if problems or process.returncode else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 50))
