@@ -104,7 +104,7 @@ class RocksDb : public testing::Test {
 
   TempDir dir;
   ManualEnv env;
-  RocksOptions options{dir.path() + "/kv", 1 << 20, 64 * 1024, nullptr};
+  RocksOptions options{dir.path() + "/kv", 1 << 20, 1 << 20, nullptr};  // no flush but ours
 };
 
 TEST_F(RocksDb, WhatIsOnTheDiskOnlyWouldBlock) {
@@ -129,7 +129,6 @@ TEST_F(RocksDb, WhatIsOnTheDiskOnlyWouldBlock) {
 }
 
 TEST_F(RocksDb, AFlushDoesNotTakeAwayWhatCouldBeReadAtOnce) {
-  options.write_buffer_bytes = 1 << 20;
   const auto kv = open();
   for (int i = 0; i < 100; ++i) {
     ASSERT_TRUE(kv->write(put(std::to_string(i), std::string(1000, 'v')), Access::kBlocking).ok());
@@ -141,6 +140,7 @@ TEST_F(RocksDb, AFlushDoesNotTakeAwayWhatCouldBeReadAtOnce) {
 }
 
 TEST_F(RocksDb, AWriteThatWouldWaitForFlushesWritesNothing) {
+  options.write_buffer_bytes = 64 * 1024;
   options.env = &env;
   const auto kv = open();
   Status status;

@@ -256,8 +256,8 @@ TEST_F(Bodies, GoldenBytes) {
             "00000000"
             "00000000");
   EXPECT_EQ(hex(all[2].second.substr(0, 16)),
-            "9d45ad5d"
-            "0100020000000000"
+            "dfe2b914"
+            "0100010000000000"
             "78787878");
   EXPECT_EQ(hex(all[3].first),
             "01020304050730"
@@ -265,8 +265,8 @@ TEST_F(Bodies, GoldenBytes) {
             "00000000"
             "00000001");
   EXPECT_EQ(hex(all[3].second),
-            "08ebb375"
-            "0100020000000000"
+            "509eb6cd"
+            "0100010000000000"
             "78");
 }
 
