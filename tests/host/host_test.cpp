@@ -161,22 +161,32 @@ TEST(HostEnd, KillsWhatStillWaits) {
 }
 
 TEST(HostEnd, WaitsForRunningJobs) {
-  bool ended = false;
+  std::atomic<bool> ended = false;
+  bool ended_before_unwinding = false;
   const auto host = make_host({}, 1);
   std::latch begun(1);
   std::latch release(1);
   host->run([&](Runtime& runtime, Cancellation&) {
-    runtime.spawn("job", [&runtime, &ended, &begun, &release] {
+    runtime.spawn("job", [&] {
+      struct Unwound {
+        ~Unwound() { at_unwinding = ended; }
+        std::atomic<bool>& ended;
+        bool& at_unwinding;
+      };
+      const Unwound unwound{ended, ended_before_unwinding};
       std::string on_stack(1000, 'a');
       runtime.offload([&] {
         begun.count_down();
         release.wait();
-        for (char& c : on_stack)
-          c = 'b';  // the stack must be there still
+        const auto until = std::chrono::steady_clock::now() + 10ms;
+        while (std::chrono::steady_clock::now() < until) {
+          for (char& c : on_stack)
+            c = 'b';  // the stack must be there still
+        }
         ended = true;
       });
     });
-    runtime.spawn("queued", [&runtime] {
+    runtime.spawn("queued", [&] {
       std::string on_stack(1000, 'a');
       runtime.offload([&] { on_stack.assign(1000, 'c'); });
     });
@@ -185,7 +195,7 @@ TEST(HostEnd, WaitsForRunningJobs) {
     release.count_down();
     return 0;
   });
-  EXPECT_TRUE(ended);
+  EXPECT_TRUE(ended_before_unwinding);
 }
 
 TEST(HostEnd, WithoutARun) {
