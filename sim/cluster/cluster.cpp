@@ -88,6 +88,8 @@ void Cluster::main(Slot& slot, Runtime& runtime) {
 }
 
 void Cluster::exited(Slot& slot, Exit how) {
+  const auto node = static_cast<uint32_t>(slot.machine.id().value());
+  if (how == Exit::kPowerOff && on_power_off_) on_power_off_(node);
   if (how != Exit::kHalted) return;
   verdict_.crash(
       fmt::format("node {} halted: {}", slot.machine.id().value(), slot.machine.halt_reason()));

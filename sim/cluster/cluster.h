@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -36,6 +37,9 @@ class Cluster {
   // Boots what does not run, ends every fault that was armed on a machine.
   void boot_all();
 
+  // Called with the number of a node that lost power at an armed I/O.
+  void on_power_off(std::function<void(uint32_t)> callback) { on_power_off_ = std::move(callback); }
+
   RaftChecker& raft() { return raft_; }
   // Every node runs, every shard has one leader, and every replica has applied all that is committed.
   bool converged();
@@ -60,6 +64,7 @@ class Cluster {
   World& world_;
   Verdict& verdict_;
   observe::LogSink log_;
+  std::function<void(uint32_t)> on_power_off_;
   std::vector<std::unique_ptr<Slot>> slots_;
   placement::ShardTable table_;
   RaftChecker raft_;

@@ -35,7 +35,8 @@ void draw_ops(Rng rng, const Scenario& scenario, Plan& plan) {
   for (uint32_t i = 0; i < scenario.ops; ++i) {
     Op op;
     op.client = i % plan.clients;
-    op.think_ms = static_cast<uint32_t>(rng.below(2 * think));
+    // In bursts: operations must overlap, and a fault must find something under way.
+    op.think_ms = static_cast<uint32_t>(rng.chance(1, 2) ? rng.below(8) : rng.below(4 * think));
     op.node = static_cast<uint32_t>(rng.between(1, plan.nodes));
     op.kind = draw_kind(rng);
     op.bucket = on_bucket(op.kind) || rng.chance(1, 20)
@@ -75,7 +76,7 @@ class FaultDrawer {
     // together would hide, some of them show.
     rng_.shuffle(kinds);
     kinds.resize(
-        std::max<size_t>(std::min<size_t>(kinds.size(), 3), rng_.between(1, kinds.size())));
+        std::max<size_t>(std::min<size_t>(kinds.size(), 4), rng_.between(1, kinds.size())));
     uint32_t at = static_cast<uint32_t>(rng_.between(300, 2000));
     while (at + 500 < plan_.duration_ms) {
       add(at, rng_.pick(kinds));
@@ -119,9 +120,9 @@ class FaultDrawer {
         break;
       }
       case FaultKind::kPowerAll:
-        put(at, kind);
+        put(at, kind, node(), static_cast<uint32_t>(rng_.log_uniform(1, 60)));
         for (uint32_t n = 1; n <= plan_.nodes; ++n) {
-          put(at + 20 + static_cast<uint32_t>(rng_.below(away + 1)), FaultKind::kRestart, n);
+          put(at + 200 + static_cast<uint32_t>(rng_.below(away + 1)), FaultKind::kRestart, n);
         }
         break;
       case FaultKind::kPartition:

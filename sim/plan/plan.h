@@ -59,7 +59,7 @@ struct Op {
 enum class FaultKind : uint8_t {
   kCrash,  // a: node, b: at the completion of its b-th disk I/O from now. The page cache survives
   kPower,  // as kCrash, but unsynced writes are lost, kept or torn, each on its own
-  kPowerAll,   // all nodes at once
+  kPowerAll,   // as kPower, and in the same moment all other nodes lose power too
   kRestart,    // a: node (nothing if it runs)
   kPartition,  // a: bit set of nodes cut off from the others, both ways
   kOneWay,     // a: bit set of nodes whose messages to the others do not arrive

@@ -9,6 +9,11 @@ std::chrono::milliseconds ms(uint32_t n) {
 
 }  // namespace
 
+FaultDriver::FaultDriver(World& world, const Plan& plan, Cluster& cluster)
+    : world_(world), plan_(plan), cluster_(cluster) {
+  cluster_.on_power_off([this](uint32_t node) { power_lost(node); });
+}
+
 void FaultDriver::schedule() {
   for (const Fault& fault : plan_.faults) {
     world_.at(world_.now() + ms(fault.at_ms), [this, &fault] {
@@ -25,23 +30,38 @@ SimNetwork::Hosts FaultDriver::members(uint32_t bits, bool in) const {
   return out;
 }
 
-void FaultDriver::crash(uint32_t node, uint32_t ios, bool power) {
-  if (!cluster_.running(node)) return;
-  cluster_.machine(node).crash_at_io(std::max(1u, ios), power);
-  armed_[node] = {true, power};
+// The death comes at the completion of the node's b-th disk call from now.
+void FaultDriver::arm(const Fault& fault) {
+  if (fault.a < 1 || fault.a > cluster_.nodes() || !cluster_.running(fault.a)) return;
+  cluster_.machine(fault.a).crash_at_io(std::max(1u, fault.b), fault.kind != FaultKind::kCrash);
+  armed_[fault.a] = fault.kind;
+}
+
+void FaultDriver::power_lost(uint32_t node) {
+  const auto armed = armed_.find(node);
+  if (armed == armed_.end() || armed->second != FaultKind::kPowerAll) return;
+  armed_.clear();
+  for (uint32_t n = 1; n <= cluster_.nodes(); ++n) {
+    cluster_.machine(n).crash_at_io(0, false);
+    cluster_.machine(n).power_off();
+  }
 }
 
 // If the node has lived through its fault so far (too little I/O), it dies now: a planned restart always
 // follows a death.
 void FaultDriver::restart(uint32_t node) {
   Machine& machine = cluster_.machine(node);
-  const Armed armed = std::exchange(armed_[node], {});
-  if (machine.running() && armed.is) {
+  const auto armed = armed_.find(node);
+  if (machine.running() && armed != armed_.end()) {
+    const bool power = armed->second != FaultKind::kCrash;
     machine.crash_at_io(0, false);
-    armed.power ? machine.power_off() : machine.kill();
+    power ? machine.power_off() : machine.kill();
+    if (power) power_lost(node);
+    armed_.erase(node);
     world_.at(world_.now() + ms(50), [this, node] { cluster_.boot(node); });
     return;
   }
+  armed_.erase(node);
   cluster_.boot(node);
 }
 
@@ -50,11 +70,8 @@ void FaultDriver::strike(const Fault& fault) {
   switch (fault.kind) {
     case FaultKind::kCrash:
     case FaultKind::kPower:
-      if (valid(fault.a)) crash(fault.a, fault.b, fault.kind == FaultKind::kPower);
-      break;
     case FaultKind::kPowerAll:
-      for (uint32_t n = 1; n <= cluster_.nodes(); ++n)
-        cluster_.machine(n).power_off();
+      arm(fault);
       break;
     case FaultKind::kRestart:
       if (valid(fault.a)) restart(fault.a);

@@ -9,8 +9,7 @@ namespace drumlin::sim {
 
 class FaultDriver {
  public:
-  FaultDriver(World& world, const Plan& plan, Cluster& cluster)
-      : world_(world), plan_(plan), cluster_(cluster) {}
+  FaultDriver(World& world, const Plan& plan, Cluster& cluster);
 
   // Schedules all of them, counted from now.
   void schedule();
@@ -19,19 +18,16 @@ class FaultDriver {
 
  private:
   void strike(const Fault& fault);
-  void crash(uint32_t node, uint32_t ios, bool power);
+  void arm(const Fault& fault);
+  void power_lost(uint32_t node);
   void restart(uint32_t node);
   SimNetwork::Hosts members(uint32_t bits, bool in) const;
 
   World& world_;
   const Plan& plan_;
   Cluster& cluster_;
-  struct Armed {
-    bool is = false;
-    bool power = false;
-  };
-  std::map<uint32_t, Armed> armed_;  // nodes whose crash waits for its I/O
-  uint32_t slow_ = 0;                // latency faults under way
+  std::map<uint32_t, FaultKind> armed_;  // nodes whose death waits for its I/O
+  uint32_t slow_ = 0;                    // latency faults under way
   bool healed_ = false;
 };
 
