@@ -1,5 +1,5 @@
-// In this program a failed CHECK of the core is a violation like others, so that its schedule can be
-// shrunk: this definition is found before the one in the library, which ends the process.
+// In this program a failed CHECK of the core is a violation like others, so that its schedule can
+// be shrunk: this definition is found before the one in the library, which ends the process.
 #include <string>
 
 #include "base/check.h"

@@ -1,10 +1,10 @@
 // NaiveModel: Raft once more, as plainly as it can be said, run in lockstep with the cores. It sees
 // every input and says what each node must then be: term, vote, role, leader, log, what is durable,
-// commit; what it must write and answer. Logs are vectors, every rule is recomputed from scratch, and
-// nothing is shared with src/raft but the names of things.
+// commit; what it must write and answer. Logs are vectors, every rule is recomputed from scratch,
+// and nothing is shared with src/raft but the names of things.
 //
-// It leaves free what Raft leaves free: when within its bounds an election begins, and what a leader
-// sends and how far ahead. Those messages are only checked for truth.
+// It leaves free what Raft leaves free: when within its bounds an election begins, and what a
+// leader sends and how far ahead. Those messages are only checked for truth.
 #pragma once
 
 #include <deque>

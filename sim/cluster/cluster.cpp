@@ -61,14 +61,6 @@ Cluster::Cluster(World& world, const Plan& plan, Verdict& verdict, observe::LogS
   }
 }
 
-Cluster::~Cluster() {
-  for (auto& slot : slots_) {
-    slot->machine.on_exit({});
-    slot->machine.kill();
-  }
-  world_.run_until(world_.now());  // unwinds their fibers, which use what is ours
-}
-
 void Cluster::main(Slot& slot, Runtime& runtime) {
   node::Hooks hooks;
   hooks.log = log_;

@@ -24,9 +24,9 @@ inline constexpr uint16_t kS3Port = 9000;
 
 class Cluster {
  public:
-  // `log`: where the nodes' log lines go; may be null.
+  // `log`: where the nodes' log lines go; may be null. The world must end before the cluster does: its
+  // fibers, unwound, still use it.
   Cluster(World& world, const Plan& plan, Verdict& verdict, observe::LogSink log);
-  ~Cluster();
 
   uint32_t nodes() const { return static_cast<uint32_t>(slots_.size()); }
   Machine& machine(uint32_t node) { return slots_.at(node - 1)->machine; }

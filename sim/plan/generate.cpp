@@ -160,10 +160,15 @@ Plan generate(uint64_t seed, const Scenario& scenario) {
   plan.shards = static_cast<uint32_t>(rng.between(scenario.shards_min, scenario.shards_max));
   plan.clients = scenario.clients;
   plan.duration_ms = scenario.duration_ms;
-  plan.wal_segment_kib = static_cast<uint32_t>(rng.log_uniform(16, 4096));
-  plan.log_cache_kib = static_cast<uint32_t>(rng.log_uniform(4, 1024));
-  plan.append_kib = static_cast<uint32_t>(rng.log_uniform(4, 1024));
-  plan.inflight_messages = static_cast<uint32_t>(rng.log_uniform(1, 256));
+  // Small sizes make rare paths common: files end, caches overflow, windows fill.
+  const auto size = [&](uint32_t fixed, uint64_t low, uint64_t high) {
+    const auto drawn = static_cast<uint32_t>(rng.log_uniform(low, high));
+    return fixed != 0 ? fixed : drawn;
+  };
+  plan.wal_segment_kib = size(scenario.wal_segment_kib, 16, 4096);
+  plan.log_cache_kib = size(scenario.log_cache_kib, 4, 1024);
+  plan.append_kib = size(scenario.append_kib, 1, 1024);
+  plan.inflight_messages = size(scenario.inflight_messages, 1, 256);
   draw_ops(root.stream("ops"), scenario, plan);
   FaultDrawer(root.stream("faults"), scenario, plan).draw();
   return plan;

@@ -104,6 +104,8 @@ struct Scenario {
   uint32_t duration_ms = 20000;
   uint32_t max_body_bytes = 40000;
   uint32_t fault_every_ms = 1500;  // on average; 0: none
+  // As in Plan; 0: drawn.
+  uint32_t wal_segment_kib = 0, log_cache_kib = 0, append_kib = 0, inflight_messages = 0;
   std::string faults = "crash,power,power_all,partition,one_way,cut,latency";
 
   // One "key = value" of a scenario file or of --set. kInvalidArgument.

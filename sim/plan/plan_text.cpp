@@ -177,7 +177,7 @@ Result<Plan> Plan::decode(std::string_view text) {
 }
 
 Status Scenario::set(std::string_view key, std::string_view value) {
-  const std::array<std::pair<std::string_view, uint32_t*>, 9> numbers = {
+  const std::array<std::pair<std::string_view, uint32_t*>, 13> numbers = {
       {{"nodes_min", &nodes_min},
        {"nodes_max", &nodes_max},
        {"shards_min", &shards_min},
@@ -186,7 +186,11 @@ Status Scenario::set(std::string_view key, std::string_view value) {
        {"clients", &clients},
        {"duration_ms", &duration_ms},
        {"max_body_bytes", &max_body_bytes},
-       {"fault_every_ms", &fault_every_ms}}};
+       {"fault_every_ms", &fault_every_ms},
+       {"wal_segment_kib", &wal_segment_kib},
+       {"log_cache_kib", &log_cache_kib},
+       {"append_kib", &append_kib},
+       {"inflight_messages", &inflight_messages}}};
   const auto bad = [&](std::string_view why) {
     return Status(Code::kInvalidArgument, fmt::format("{} = {}: {}", key, value, why));
   };

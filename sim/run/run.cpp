@@ -4,6 +4,7 @@
 
 #include <array>
 #include <boost/json.hpp>
+#include <memory>
 
 #include "sim/run/faults.h"
 
@@ -19,11 +20,15 @@ class OneRun {
  public:
   OneRun(const Plan& plan, const RunOptions& options)
       : plan_(plan),
-        world_(plan.seed, world_options(options)),
-        cluster_(world_, plan_, verdict_, options.log),
+        world_(std::make_unique<World>(plan.seed, world_options(options))),
+        cluster_(*world_, plan_, verdict_, options.log),
         history_(verdict_, cluster_.raft(), plan.shards),
-        workload_(world_, plan_, cluster_, history_, verdict_),
-        faults_(world_, plan_, cluster_) {}
+        workload_(*world_, plan_, cluster_, history_, verdict_),
+        faults_(*world_, plan_, cluster_) {}
+  // All fibers are unwound while what they use is still there.
+  ~OneRun() { world_.reset(); }
+  OneRun(const OneRun&) = delete;
+  OneRun& operator=(const OneRun&) = delete;
 
   Report go() {
     const bool prepared = prepare();
@@ -40,7 +45,7 @@ class OneRun {
     return report();
   }
 
-  const Trace& trace() { return world_.trace(); }
+  const Trace& trace() { return world_->trace(); }
 
  private:
   static World::Options world_options(const RunOptions& options) {
@@ -51,32 +56,32 @@ class OneRun {
 
   // Until it is so, a violation, or the limit.
   bool until(const std::function<bool()>& done, Instant limit) {
-    return world_.run_until([&] { return verdict_.violated() || done(); }, limit);
+    return world_->run_until([&] { return verdict_.violated() || done(); }, limit);
   }
 
   bool prepare() {
     cluster_.boot_all();
     workload_.prepare();
-    return until([&] { return workload_.done(); }, world_.now() + kPrepareLimit);
+    return until([&] { return workload_.done(); }, world_->now() + kPrepareLimit);
   }
 
   void clock() {
     faults_.schedule();
     workload_.start();
-    const Instant end = world_.now() + std::chrono::milliseconds(plan_.duration_ms);
+    const Instant end = world_->now() + std::chrono::milliseconds(plan_.duration_ms);
     until([] { return false; }, end);
     until([&] { return workload_.done(); }, end + kGrace);
   }
 
   void heal() {
     faults_.heal();
-    const Instant limit = world_.now() + kHealLimit;
+    const Instant limit = world_->now() + kHealLimit;
     // What holds at once is not asked after every event.
-    Instant next = world_.now();
+    Instant next = world_->now();
     const auto now_and_then = [&](auto&& question) {
       return [&, question] {
-        if (world_.now() < next) return false;
-        next = world_.now() + 50ms;
+        if (world_->now() < next) return false;
+        next = world_->now() + 50ms;
         return question();
       };
     };
@@ -98,12 +103,12 @@ class OneRun {
   Report report() {
     Report out;
     out.seed = plan_.seed;
-    out.trace_hash = world_.trace().hash();
-    out.events = world_.events();
+    out.trace_hash = world_->trace().hash();
+    out.events = world_->events();
     out.ops = workload_.counts();
-    out.faults = world_.counters().all();
+    out.faults = world_->counters().all();
     out.evaluations = verdict_.evaluations();
-    out.simulated_s = to_seconds(world_.now().time_since_epoch()) - 1;  // the world begins at 1 s
+    out.simulated_s = to_seconds(world_->now().time_since_epoch()) - 1;  // the world begins at 1 s
     judge(out);
     return out;
   }
@@ -138,7 +143,7 @@ class OneRun {
 
   const Plan& plan_;
   Verdict verdict_;
-  World world_;
+  std::unique_ptr<World> world_;
   Cluster cluster_;
   History history_;
   Workload workload_;

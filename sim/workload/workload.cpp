@@ -52,10 +52,10 @@ constexpr Duration kPause = 200ms;
 }  // namespace
 
 struct Workload::Client {
-  Client(Runtime& r, uint32_t n) : runtime(r), number(n), s3(r) {}
+  Client(Runtime& r, uint32_t n) : runtime(r), number(n) {}
   Runtime& runtime;
   uint32_t number;
-  S3Client s3;
+  S3Client* s3 = nullptr;  // on its fiber's stack: connections end with the world
   uint64_t puts = 0;
 };
 
@@ -74,6 +74,8 @@ void Workload::spawn(size_t client, std::string_view name, std::function<void(Cl
   ++busy_;
   Client& c = *clients_.at(client);
   c.runtime.spawn(name, [this, &c, run = std::move(body)] {
+    S3Client s3(c.runtime);
+    c.s3 = &s3;
     run(c);
     --busy_;
   });
@@ -185,7 +187,7 @@ S3Answer Workload::put(Client& client, const Op& op, const Endpoint& node) {
   const std::string etag = hex(as_view(md5(body)));
   const History::Start start = history_.begin();
   S3Answer answer =
-      client.s3.put(node, bucket_name(op.bucket), key_name(op.key), body, id, op.encoding);
+      client.s3->put(node, bucket_name(op.bucket), key_name(op.key), body, id, op.encoding);
   if (answer.ok() && unquoted(answer.headers.get("ETag")) != etag) {
     verdict_.safety("body",
                     fmt::format("put of {} answered with ETag {}", id, answer.headers.get("ETag")));
@@ -228,7 +230,7 @@ S3Answer Workload::get(Client& client, const Op& op, const Endpoint& node) {
   }
   const History::Start start = history_.begin();
   S3Answer answer =
-      client.s3.call(node, op.kind == OpKind::kHead ? "HEAD" : "GET", object_target(op), headers);
+      client.s3->call(node, op.kind == OpKind::kHead ? "HEAD" : "GET", object_target(op), headers);
   if (answer.status ==
       416) {  // the object is too short for the range: an answer, but it names no version
     answer.status = 404;
@@ -247,7 +249,7 @@ S3Answer Workload::get(Client& client, const Op& op, const Endpoint& node) {
 
 S3Answer Workload::remove(Client& client, const Op& op, const Endpoint& node) {
   const History::Start start = history_.begin();
-  S3Answer answer = client.s3.call(node, "DELETE", object_target(op));
+  S3Answer answer = client.s3->call(node, "DELETE", object_target(op));
   history_.wrote(start, bucket_name(op.bucket), key_name(op.key), std::nullopt, answer.outcome,
                  answer.version);
   return answer;
@@ -255,7 +257,7 @@ S3Answer Workload::remove(Client& client, const Op& op, const Endpoint& node) {
 
 S3Answer Workload::list(Client& client, const Op& op, const Endpoint& node) {
   const History::Start start = history_.begin();
-  S3Answer answer = client.s3.call(
+  S3Answer answer = client.s3->call(
       node, "GET", fmt::format("/{}?list-type=2&max-keys={}", bucket_name(op.bucket), op.size));
   if (!answer.ok()) return answer;
   const auto keys = xml_elements(answer.body, "Key");
@@ -286,7 +288,7 @@ S3Answer Workload::bucket(Client& client, const Op& op, const Endpoint& node) {
                                   : op.kind == OpKind::kDeleteBucket ? "DELETE"
                                                                      : "HEAD";
   const History::Start start = history_.begin();
-  S3Answer answer = client.s3.call(node, method, "/" + name);
+  S3Answer answer = client.s3->call(node, method, "/" + name);
   const bool is_delete = op.kind == OpKind::kDeleteBucket;
   if (answer.ok()) {
     history_.saw_bucket(start, name, !is_delete);

@@ -5,9 +5,11 @@
 namespace drumlin::router {
 namespace {
 
-// One attempt at a node that does not answer must not eat the whole deadline: another may lead by
-// then.
-constexpr Duration kAttemptTime = 2s;
+// One attempt at a node that does not answer must not eat the whole deadline: a node that is cut off says
+// nothing, and another leads after an election timeout. Later attempts are longer, for large bodies on
+// slow networks. Asking twice costs an entry in the log, no more: the number of the command is the same.
+constexpr Duration kAttemptMin = 600ms;
+constexpr Duration kAttemptMax = 5s;
 constexpr Duration kPauseMin = 10ms;
 constexpr Duration kPauseMax = 200ms;
 
@@ -43,6 +45,10 @@ class ShardClient::Search {
     last_hint_ = NodeId();
     ++failures_;
     return true;
+  }
+
+  Duration attempt_time() const {
+    return std::min(kAttemptMax, kAttemptMin * (1 << std::min<size_t>(failures_, 4)));
   }
 
   Duration pause() {
@@ -88,7 +94,8 @@ Result<T> ShardClient::search(uint32_t shard, Instant deadline, bool write, Atte
   Status last(Code::kUnavailable, "no leader was found in time");
   while (!stopping_.cancelled() && runtime_.clock().now() < deadline) {
     const NodeId node = search.next();
-    Result<T> answer = attempt(node, std::min(deadline, after(runtime_.clock(), kAttemptTime)));
+    Result<T> answer =
+        attempt(node, std::min(deadline, after(runtime_.clock(), search.attempt_time())));
     if (answer.ok()) {
       leaders_[shard] = node;
       return answer;

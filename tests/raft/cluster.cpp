@@ -231,6 +231,25 @@ bool Cluster::duplicate(NodeId from, NodeId to, size_t which) {
   return true;
 }
 
+bool Cluster::send_part(NodeId from, NodeId to, size_t after, size_t count) {
+  if (!leads(from) || from == to || is_cut(from, to)) return false;
+  const std::vector<Entry> log = nodes_.at(from).disk.written();
+  after = std::min(after, log.size());
+  count = std::min(count, log.size() - after);
+  Message m;
+  m.type = MessageType::kAppend;
+  m.from = from;
+  m.to = to;
+  m.term = raft(from).term();
+  m.index = LogIndex(after);
+  m.log_term = after == 0 ? Term() : log[after - 1].term;
+  m.commit = raft(from).commit();
+  const auto first = log.begin() + static_cast<std::ptrdiff_t>(after);
+  m.entries.assign(first, first + static_cast<std::ptrdiff_t>(count));
+  network_.push_back(std::move(m));
+  return true;
+}
+
 void Cluster::cut(NodeId a, NodeId b) {
   if (a != b) cuts_.insert({std::min(a, b), std::max(a, b)});
 }

@@ -85,8 +85,8 @@ class Cluster {
   bool persist_log(NodeId id);    // likewise
   bool fetch(NodeId id, bool fails = false);
   bool apply(NodeId id);  // what is committed and durable
-  // Of what was under way, the oldest `states` and `appends` reach the disk. A last append may be cut
-  // short: only `part` of its entries if that is not 0.
+  // Of what was under way, the oldest `states` and `appends` reach the disk. A last append may be
+  // cut short: only `part` of its entries if that is not 0.
   void crash(NodeId id, size_t states = 0, size_t appends = 0, size_t part = 0);
   void restart(NodeId id);
 
@@ -95,12 +95,15 @@ class Cluster {
   bool deliver(NodeId from, NodeId to, size_t which = 0);
   bool drop(NodeId from, NodeId to, size_t which = 0);
   bool duplicate(NodeId from, NodeId to, size_t which = 0);
+  // Any part of its log that a leader might send: `count` entries after `after`. Raft does not say
+  // which are sent when, and a follower must bear them all. False if it does not lead.
+  bool send_part(NodeId from, NodeId to, size_t after, size_t count);
   void cut(NodeId a, NodeId b);  // what they send each other from now on is lost
   void heal() { cuts_.clear(); }
   bool is_cut(NodeId a, NodeId b) const { return cuts_.contains({std::min(a, b), std::max(a, b)}); }
 
-  // Lets writes complete and messages arrive among `nodes` until nothing is left. The disk of a slow
-  // node only completes what it is told to.
+  // Lets writes complete and messages arrive among `nodes` until nothing is left. The disk of a
+  // slow node only completes what it is told to.
   void stabilize(const std::set<NodeId>& nodes);
   void set_slow(NodeId id, bool slow);
   // Lets the leases of `voters` run out and `id` campaign; delivers what they say about votes, and

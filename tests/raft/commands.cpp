@@ -71,9 +71,8 @@ class Words {
     const size_t arrow = ends.find("->");
     if (arrow == std::string::npos) refuse("not a link: " + ends);
     Link out{node(cluster, ends.substr(0, arrow)), node(cluster, ends.substr(arrow + 2))};
-    if (!empty()) {
+    if (!empty() && words_[at_][0] == '#') {
       const std::string which = word();
-      if (which.size() < 2 || which[0] != '#') refuse("not a message: " + which);
       out.which = number(which.substr(1)) - 1;
     }
     return out;
@@ -220,6 +219,12 @@ const std::map<std::string, Handler>& handlers() {
        }},
       {"isolate", [](Cluster& c, Words& w) { isolate(c, w.node(c)); }},
       {"heal", [](Cluster& c, Words&) { c.heal(); }},
+      {"send",
+       [](Cluster& c, Words& w) {
+         const Words::Link link = w.link(c);
+         const size_t after = w.option("after", 0);
+         c.send_part(link.from, link.to, after, w.option("count", 0));
+       }},
       {"elect",
        [](Cluster& c, Words& w) {
          const NodeId id = w.node(c);

@@ -1,5 +1,5 @@
-// Commands: a small language to drive a Cluster, one command a line. Transcripts are written in it by
-// people, schedules by the campaign; so a schedule that fails can be pasted into a transcript.
+// Commands: a small language to drive a Cluster, one command a line. Transcripts are written in it
+// by people, schedules by the campaign; so a schedule that fails can be pasted into a transcript.
 //
 //   tick N [TIMES]              campaign N: ticks until it does not follow any more
 //   elect N VOTER...            lets their leases run out and N campaign until it leads, delivering
@@ -9,11 +9,13 @@
 //   persist N [state|log] [COUNT]   lets writes complete, in order; all of them by default
 //   fetch N [fail]              answers what it wants read back from its disk
 //   apply N                     applies what is committed
-//   crash N [state=K] [log=K] [part=K]   of what was under way the oldest K reach the disk, of the last
+//   crash N [state=K] [log=K] [part=K]   of what was under way the oldest K reach the disk, of the
+//   last
 //                               append only the first `part` entries
 //   restart N                   slow N, fast N: stabilize leaves its disk alone, or not
 //   deliver A->B [#K]           all that is under way, or the K-th of it (the first is #1)
 //   drop A->B [#K]              duplicate A->B [#K]: once more, after all others
+//   send A->B after=I count=K   what the leader A might send: K entries of its log after the I-th
 //   cut A B, isolate N, heal    what is sent across a cut is lost
 //   stabilize [N...]            completes and delivers all, among these nodes
 //   status [N...]  log N  progress N  network

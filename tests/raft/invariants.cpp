@@ -68,9 +68,10 @@ void Invariants::output(NodeId id, const Output& output) {
   for (const Output::Append& append : output.appends) {
     require(!append.entries.empty(), id, ": an empty append");
     for (const Entry& entry : append.entries) {
-      require(entry.index.value() > committed_.size() ||
-                  committed_[entry.index.value() - 1].term == entry.term,
-              id, " overwrites the committed entry ", entry.index);
+      if (entry.index.value() > committed_.size()) break;
+      const Term term = committed_[entry.index.value() - 1].term;
+      require(entry.term == term || !holds(cluster_.node(id).disk.log, entry.index, term), id,
+              " overwrites the committed entry ", entry.index);
     }
   }
   for (const Message& m : output.messages)

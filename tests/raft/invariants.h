@@ -9,7 +9,8 @@
 //   commit                only by a leader, by an entry of its term, on a majority of disks
 //   promises              nothing is said that the disk could forget: term, vote, entries
 //   monotone              term, commit; and what was promised survives a crash
-//   reads                 at or beyond all that was committed when the read came, confirmed since then
+//   reads                 at or beyond all that was committed when the read came, confirmed since
+//   then
 //                         by a majority; each answered once, and none outstanding but at a leader
 //   progress              match < next; a match is on that disk; the window's account adds up
 #pragma once
@@ -78,8 +79,8 @@ class Invariants : public Watcher {
   std::map<std::pair<LogIndex, Term>, Known> entries_;
   std::vector<Entry> committed_;
   std::vector<Term> committed_in_;  // by the leader of this term
-  // When a leader first sent (to whom, in which term, a heartbeat of which round); and when the newest
-  // such round was sent whose answer it has got.
+  // When a leader first sent (to whom, in which term, a heartbeat of which round); and when the
+  // newest such round was sent whose answer it has got.
   std::map<std::tuple<NodeId, Term, uint64_t>, uint64_t> round_sent_;
   std::map<std::pair<NodeId, Term>, uint64_t> answered_;
   uint64_t reads_served_ = 0;

@@ -105,6 +105,38 @@ TEST(Raft, TheElectionTimeIsDrawnAnewAndWithinItsBounds) {
   EXPECT_LT(waited.front(), waited.back());
 }
 
+Raft with_seed(uint64_t seed) {
+  Raft::Config config = config_of(1, {1, 2, 3});
+  config.rng = Rng(seed);
+  return Raft(std::move(config), {}, Log(0), LogIndex());
+}
+
+// Else two nodes that ask in vain could keep a third from ever asking.
+TEST(Raft, AGrantedPreVoteDoesNotPutOffOnesOwnElection) {
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    Raft left_alone = with_seed(seed);
+    Raft asked = with_seed(seed);
+    for (int i = 0; i < 16; ++i) {
+      asked.step(message(MessageType::kPreVote, 2, 1));
+      left_alone.tick();
+      asked.tick();
+      ASSERT_EQ(left_alone.role(), asked.role());
+    }
+    EXPECT_EQ(asked.role(), Role::kPreCandidate);
+  }
+}
+
+TEST(Raft, AGrantedVoteDoes) {
+  Raft raft = with_seed(3);
+  for (int i = 0; i < 7; ++i)
+    raft.tick();
+  raft.step(message(MessageType::kVote, 2, 1));
+  ASSERT_EQ(raft.vote(), NodeId(2));
+  for (int i = 0; i < 7; ++i)
+    raft.tick();
+  EXPECT_EQ(raft.role(), Role::kFollower);
+}
+
 TEST(Raft, ALogThatFailsToReadIsAskedForAgain) {
   Raft::Config config = config_of(1, {1, 2});
   Log log(0);

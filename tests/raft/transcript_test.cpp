@@ -1,4 +1,5 @@
-// raft: stories as text. A file in transcripts/ is a sequence of blocks: commands (commands.h), a line
+// raft: stories as text. A file in transcripts/ is a sequence of blocks: commands (commands.h), a
+// line
 // "----", then what happened, up to an empty line. Each file is a test of its own.
 //
 //   raft_test --rewrite     writes what happens now into the files. Read the difference against the
