@@ -141,9 +141,14 @@ void RaftChecker::voted(NodeId node, GroupId group, Term term, NodeId vote) {
   state = {term, vote};
 }
 
-void RaftChecker::committed(NodeId node, GroupId id, LogIndex index, Term) {
+void RaftChecker::committed(NodeId node, GroupId id, LogIndex index, Term term, Term leading) {
   Group& group = groups_[id];
   Replica& replica = group.replicas[node];
+  if (leading != Term() && term != leading) {
+    verdict_.safety("commit", place(node, id, index) +
+                                  fmt::format(": of term {}, counted by the leader of term {}",
+                                              term.value(), leading.value()));
+  }
   if (index < replica.commit) {
     verdict_.safety("commit",
                     place(node, id, index) +

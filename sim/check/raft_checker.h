@@ -3,7 +3,8 @@
 //   election     at most one leader of a term in a group                      (Raft, fig. 3)
 //   vote         one vote of a node in a term, kept over crashes
 //   completeness a new leader's log has every committed entry
-//   commit       an (index) is committed with one term only, on whichever node
+//   commit       an index is committed with one term only, on whichever node; a leader counts replicas of
+//                entries of its own term alone                                (Raft, fig. 8)
 //   apply        every node applies the same command and answers the same at an index
 //   gate         nothing is promised to a peer before the disk holds it: votes, acknowledgements
 //   durability   at the moment of commit a majority of the group's disks hold the entry
@@ -49,7 +50,7 @@ class RaftChecker {
   void appended(NodeId node, GroupId group, std::span<const raft::Entry> entries);
   void durable(NodeId node, GroupId group, LogIndex index, Term term);
   void voted(NodeId node, GroupId group, Term term, NodeId vote);
-  void committed(NodeId node, GroupId group, LogIndex index, Term term);
+  void committed(NodeId node, GroupId group, LogIndex index, Term term, Term leading);
   void applied(NodeId node, GroupId group, LogIndex index, Term term, std::string_view command,
                std::string_view reply);
 
@@ -97,8 +98,8 @@ class NodeWatch : public replica::ReplicaObserver {
   void voted(GroupId group, Term term, NodeId vote) override {
     checker_.voted(node_, group, term, vote);
   }
-  void committed(GroupId group, LogIndex index, Term term) override {
-    checker_.committed(node_, group, index, term);
+  void committed(GroupId group, LogIndex index, Term term, Term leading) override {
+    checker_.committed(node_, group, index, term, leading);
   }
   void applied(GroupId group, LogIndex index, Term term, std::string_view command,
                std::string_view reply) override {

@@ -165,7 +165,9 @@ void Group::pump(std::vector<raft::Message>& out) {
     for (const raft::Output::Fetch& wanted : output.fetches)
       fetch(wanted);
     if (output.commit_changed && services_.watch != nullptr) {
-      services_.watch->committed(id_, core_->commit(), core_->log().term_at(core_->commit()));
+      const bool leads = core_->role() == raft::Role::kLeader;
+      services_.watch->committed(id_, core_->commit(), core_->log().term_at(core_->commit()),
+                                 leads ? core_->term() : Term());
     }
     finish_reads(output);
   }

@@ -27,7 +27,8 @@ class ReplicaObserver {
   virtual void durable(GroupId group, LogIndex index, Term term) = 0;
   // Term and vote are on stable storage, says the hard-state file.
   virtual void voted(GroupId group, Term term, NodeId vote) = 0;
-  virtual void committed(GroupId group, LogIndex index, Term term) = 0;
+  // `leading`: the node's own term if it leads and has counted replicas; 0 if a leader told it.
+  virtual void committed(GroupId group, LogIndex index, Term term, Term leading) = 0;
   // `command` is empty for a no-op. `reply` is what the proposer hears.
   virtual void applied(GroupId group, LogIndex index, Term term, std::string_view command,
                        std::string_view reply) = 0;

@@ -20,7 +20,7 @@ class HistoryTest : public ::testing::Test {
     const raft::Entry entry{Term(1), index, raft::EntryKind::kCommand, Blob(bytes)};
     raft.appended(NodeId(1), kGroup, {&entry, 1});
     raft.durable(NodeId(1), kGroup, index, Term(1));
-    raft.committed(NodeId(1), kGroup, index, Term(1));
+    raft.committed(NodeId(1), kGroup, index, Term(1), Term(1));
     raft.applied(NodeId(1), kGroup, index, Term(1), bytes, shard::encode(reply));
   }
   uint64_t put(const std::string& key, const std::string& id, uint64_t number = 0) {

@@ -30,8 +30,8 @@ class RaftCheckerTest : public ::testing::Test {
     checker.appended(node, kGroup, {&e, 1});
     if (durable) checker.durable(node, kGroup, LogIndex(index), Term(term));
   }
-  void commit(NodeId node, uint64_t term, uint64_t index) {
-    checker.committed(node, kGroup, LogIndex(index), Term(term));
+  void commit(NodeId node, uint64_t term, uint64_t index, Term leading = {}) {
+    checker.committed(node, kGroup, LogIndex(index), Term(term), leading);
   }
   std::string verdict() const { return verdict_.violated() ? verdict_.checker() : "fine"; }
 
@@ -109,6 +109,13 @@ TEST_F(RaftCheckerTest, TheSameIndexCommittedWithTwoTerms) {
   commit(kA, 1, 1);
   append(kC, 2, 1, true);
   commit(kC, 2, 1);
+  EXPECT_EQ(verdict(), "commit");
+}
+
+TEST_F(RaftCheckerTest, ALeaderThatCountsAnEntryOfAFormerTerm) {
+  append(kA, 1, 1, true);
+  append(kB, 1, 1, true);
+  commit(kA, 1, 1, Term(2));
   EXPECT_EQ(verdict(), "commit");
 }
 
