@@ -43,6 +43,13 @@ Status not_empty(std::string_view name) {
   return {Code::kFailedPrecondition, "bucket \"" + std::string(name) + "\" is not empty"};
 }
 
+// The catalogue holds the first step: a sweep will take the others. "Nothing was done" would be a lie.
+Status begun_change(Status ended) {
+  const bool claims_nothing =
+      ended.is(Code::kUnavailable) || ended.is(Code::kExhausted) || ended.is(Code::kTimeout);
+  return claims_nothing ? Status(Code::kOutcomeUnknown, ended.message()) : ended;
+}
+
 Status no_such_bucket(std::string_view name) {
   return {Code::kNotFound, "no bucket \"" + std::string(name) + "\""};
 }
@@ -140,7 +147,7 @@ Status Buckets::create(std::string_view name, Instant deadline) {
   }
   DRUMLIN_TRY(status_of(reply));
   DRUMLIN_CHECK(reply.bucket.has_value());
-  return finish_create(*reply.bucket, deadline);
+  return begun_change(finish_create(*reply.bucket, deadline));
 }
 
 Status Buckets::finish_create(const BucketRecord& bucket, Instant deadline) {
@@ -175,7 +182,7 @@ Status Buckets::remove(std::string_view name, Instant deadline) {
     }
     DRUMLIN_TRY(status_of(begun));
     DRUMLIN_CHECK(begun.bucket.has_value());
-    return close_and_decide(*begun.bucket, deadline);
+    return begun_change(close_and_decide(*begun.bucket, deadline));
   }
   return concurrent_change(name);
 }

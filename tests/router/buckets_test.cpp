@@ -282,6 +282,21 @@ TEST(BucketsRace, TwoDeletesAndTwoCreates) {
   });
 }
 
+// After the first step the sweep will go on: a caller must not hear that nothing was done.
+TEST(BucketsCrash, AChangeThatStoppedHalfWayIsUnknown) {
+  Cluster c;
+  c.run([&] {
+    c.budget = 0;
+    EXPECT_EQ(Driver(c).buckets.create("bbb", c.in(200ms)).code(), Code::kUnavailable);
+    c.budget = 1;
+    EXPECT_EQ(Driver(c).buckets.create("bbb", c.in(200ms)).code(), Code::kOutcomeUnknown);
+    c.budget = Cluster::kEnough;
+    ASSERT_TRUE(Driver(c).buckets.create("bbb", c.in(5s)).ok());
+    c.budget = 1;
+    EXPECT_EQ(Driver(c).buckets.remove("bbb", c.in(200ms)).code(), Code::kOutcomeUnknown);
+  });
+}
+
 TEST(BucketsSweep, OneThatIsStuckDoesNotHoldUpTheOthers) {
   Cluster c;
   c.run([&] {
