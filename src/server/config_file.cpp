@@ -6,7 +6,6 @@
 #include <charconv>
 #include <functional>
 #include <sstream>
-#include <vector>
 
 namespace drumlin::server {
 namespace {
@@ -201,8 +200,8 @@ Status apply_setting(std::string_view name, std::string_view value, Settings& se
   return bad(fmt::format("unknown setting \"{}\"", name));
 }
 
-Status apply_environment(const std::map<std::string, std::string>& environment,
-                         Settings& settings) {
+Status apply_environment(const std::map<std::string, std::string>& environment, Settings& settings,
+                         std::vector<std::string>& unknown) {
   constexpr std::string_view kPrefix = "DRUMLIN_";
   for (const auto& [variable, value] : environment) {
     if (!variable.starts_with(kPrefix)) continue;
@@ -217,7 +216,7 @@ Status apply_environment(const std::map<std::string, std::string>& environment,
       const Status set = setting.set(value);
       if (!set.ok()) return bad(fmt::format("{}: {}", variable, set.message()));
     }
-    if (!known) return bad(fmt::format("unknown environment variable {}", variable));
+    if (!known) unknown.push_back(variable);
   }
   return {};
 }

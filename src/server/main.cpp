@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
+#include <vector>
 
 #include "host/host.h"
 #include "server/admin.h"
@@ -36,7 +37,12 @@ Status read_settings(const Sources& sources, Settings& settings) {
     DRUMLIN_ASSIGN(const std::string text, drumlin::host::read_file(sources.config_file));
     DRUMLIN_TRY(drumlin::server::apply_toml(text, sources.config_file, settings));
   }
-  DRUMLIN_TRY(drumlin::server::apply_environment(drumlin::host::environment(), settings));
+  std::vector<std::string> unknown;
+  DRUMLIN_TRY(drumlin::server::apply_environment(drumlin::host::environment(), settings, unknown));
+  for (const std::string& variable : unknown) {
+    std::fprintf(stderr, "drumlin: warning: the environment variable %s is no setting, ignored\n",
+                 variable.c_str());
+  }
   if (!sources.data.empty()) settings.data_dir = sources.data;
   if (!sources.listen.empty()) settings.config.listen = sources.listen;
   if (sources.port != 0) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 namespace drumlin::server {
 namespace {
@@ -136,22 +137,37 @@ TEST(ConfigFile, NamesBadValuesWithFileAndLine) {
 TEST(ConfigFile, Environment) {
   Settings settings;
   ASSERT_TRUE(apply_toml("[ports]\ns3 = 9100\napi = 9200\n", "drumlin.toml", settings).ok());
+  std::vector<std::string> unknown;
   const Status status = apply_environment({{"DRUMLIN_PORTS_S3", "9300"},
                                            {"DRUMLIN_LIMITS_REQUEST_TIMEOUT_MS", "7"},
                                            {"DRUMLIN_NODE_DATA", "/data"},
                                            {"DRUM", "roll"},
                                            {"PATH", "/bin"}},
-                                          settings);
+                                          settings, unknown);
   ASSERT_TRUE(status.ok()) << status.message();
   EXPECT_EQ(settings.config.s3_port, 9300) << "the environment wins";
   EXPECT_EQ(settings.config.api_port, 9200);
   EXPECT_EQ(settings.config.limits.request_timeout, 7ms);
   EXPECT_EQ(settings.data_dir, "/data");
 
-  EXPECT_EQ(apply_environment({{"DRUMLIN_PORT_S3", "1"}}, settings).message(),
-            "unknown environment variable DRUMLIN_PORT_S3");
-  EXPECT_EQ(apply_environment({{"DRUMLIN_PORTS_S3", "x"}}, settings).message(),
+  EXPECT_TRUE(unknown.empty());
+  EXPECT_EQ(apply_environment({{"DRUMLIN_PORTS_S3", "x"}}, settings, unknown).message(),
             "DRUMLIN_PORTS_S3: \"x\" is not a number in range");
+}
+
+// What Kubernetes sets beside a service called drumlin, and a misspelt setting.
+TEST(ConfigFile, NamesVariablesThatAreNoSettingAndGoesOn) {
+  Settings settings;
+  std::vector<std::string> unknown;
+  const Status status = apply_environment({{"DRUMLIN_PORT", "tcp://10.0.0.1:9000"},
+                                           {"DRUMLIN_PORT_S3", "1"},
+                                           {"DRUMLIN_PORTS_S3", "9300"},
+                                           {"DRUMLIN_SERVICE_HOST", "10.0.0.1"}},
+                                          settings, unknown);
+  ASSERT_TRUE(status.ok()) << status.message();
+  EXPECT_EQ(unknown,
+            (std::vector<std::string>{"DRUMLIN_PORT", "DRUMLIN_PORT_S3", "DRUMLIN_SERVICE_HOST"}));
+  EXPECT_EQ(settings.config.s3_port, 9300) << "the others still count";
 }
 
 TEST(ConfigFile, Flags) {
