@@ -28,6 +28,7 @@ import urllib.request
 HOST = "127.0.0.1"
 READY_S = 60.0
 STOP_S = 10.0
+DYING_S = 2.0
 PORTS_A_NODE = 10
 
 
@@ -77,15 +78,89 @@ def toml_value(text):
     return json.dumps(text)
 
 
-class Node:
+class Process:
+    """A daemon by its files: our child, started by another of us, or long dead."""
+
+    def __init__(self, binary, stem):
+        self.binary = binary
+        self.data, self.config, self.log, self.pid_file = stem, stem + ".toml", stem + ".log", stem + ".pid"
+        self.child = None  # if it is ours
+
+    def command(self):
+        return [self.binary, "server", "--config", self.config]
+
+    def start(self, detached=False):
+        """Starts it and notes its pid. Unless `detached` it ends when we end, however we do."""
+        with open(self.log, "ab") as log:
+            # A session of its own: Ctrl-C at the terminal reaches us alone, and we end it in order.
+            self.child = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                          start_new_session=True, preexec_fn=None if detached else end_with_parent)
+        write_private(self.pid_file, f"{self.child.pid}\n")
+
+    def pid(self):
+        """Of the running process, whoever started it; None when it is dead."""
+        if self.child is not None and self.child.poll() is None:
+            return self.child.pid
+        pid = self.noted_pid()
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                words = f.read().split(b"\0")
+        except OSError:
+            return None
+        return pid if self.config.encode() in words else None  # a pid may be another's by now
+
+    def noted_pid(self):
+        try:
+            with open(self.pid_file, encoding="utf-8") as f:
+                return int(f.read())
+        except (OSError, ValueError):
+            return None
+
+    def how_it_ended(self):
+        """Of a dead one, as half a sentence."""
+        if self.child is None or self.child.poll() is None or self.child.pid != self.noted_pid():
+            return "ended"  # only its parent is told more
+        status = self.child.returncode
+        return f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+
+    def signal(self, number):
+        pid = self.pid()
+        if pid is not None:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
+
+    def kill(self):
+        """kill -9, and gone when this returns."""
+        self.signal(signal.SIGKILL)
+        self.wait_dead(STOP_S)
+
+    def wait_dead(self, timeout):
+        deadline = time.monotonic() + timeout
+        while self.pid() is not None:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        return True
+
+    def log_tail(self, lines=20):
+        try:
+            with open(self.log, encoding="utf-8", errors="replace") as f:
+                return "".join(f.readlines()[-lines:])
+        except OSError as error:
+            return f"({error})\n"
+
+
+class Node(Process):
+    """One of a cluster's."""
+
     def __init__(self, cluster, number):
+        super().__init__(cluster.binary, os.path.join(cluster.data, f"node-{number}"))
         self.id = number
         self.cluster = cluster
         base = cluster.port + PORTS_A_NODE * (number - 1)
         self.s3_port, self.api_port, self.peer_port = base, base + 1, base + 2
-        stem = os.path.join(cluster.data, f"node-{number}")
-        self.data, self.config, self.log, self.pid_file = stem, stem + ".toml", stem + ".log", stem + ".pid"
-        self.process = None  # as long as it is our child
 
     @property
     def s3(self):
@@ -95,15 +170,10 @@ class Node:
     def api(self):
         return f"http://{HOST}:{self.api_port}"
 
-    def command(self):
-        return [self.cluster.binary, "server", "--config", self.config]
-
     def restart_command(self):
-        """A shell line: starts the node detached, in the background; it notes its pid itself."""
-        run = " ".join(shlex.quote(word) for word in self.command())
-        inner = (f"echo $$ >{shlex.quote(self.pid_file)}; "
-                 f"exec {run} >>{shlex.quote(self.log)} 2>&1")
-        return f"setsid sh -c {shlex.quote(inner)} </dev/null >/dev/null 2>&1 &"
+        """A shell line that starts the dead node again, detached, and returns when it is a process."""
+        words = ["python3", os.path.abspath(__file__), "--binary", self.binary, "--restart", self.config]
+        return " ".join(shlex.quote(word) for word in words)
 
     def write_config(self):
         c = self.cluster
@@ -133,61 +203,12 @@ class Node:
             lines.append("\n")
         write_private(self.config, "".join(lines))
 
-    def start(self):
-        with open(self.log, "ab") as log:
-            # A session of its own: Ctrl-C at the terminal reaches us alone, and we end it in order.
-            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            start_new_session=True, preexec_fn=end_with_parent)
-        with open(self.pid_file, "w", encoding="utf-8") as f:
-            f.write(f"{self.process.pid}\n")
-
-    def pid(self):
-        """The pid of the running process, ours or restarted by somebody; None when it is dead."""
-        if self.process is not None and self.process.poll() is None:
-            return self.process.pid
-        try:
-            with open(self.pid_file, encoding="utf-8") as f:
-                pid = int(f.read())
-            with open(f"/proc/{pid}/cmdline", "rb") as f:
-                words = f.read().split(b"\0")
-        except (OSError, ValueError):
-            return None
-        return pid if self.config.encode() in words else None  # a pid may be another's by now
-
-    def signal(self, number):
-        pid = self.pid()
-        if pid is not None:
-            try:
-                os.kill(pid, number)
-            except ProcessLookupError:
-                pass
-
-    def kill(self):
-        """kill -9, and gone when this returns."""
-        self.signal(signal.SIGKILL)
-        self.wait_dead(STOP_S)
-
-    def wait_dead(self, timeout):
-        deadline = time.monotonic() + timeout
-        while self.pid() is not None:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.01)
-        return True
-
     def ready(self):
         try:
             with urllib.request.urlopen(self.api + "/health/ready", timeout=2) as answer:
                 return answer.status == 200
         except (urllib.error.URLError, OSError):
             return False
-
-    def log_tail(self, lines=20):
-        try:
-            with open(self.log, encoding="utf-8", errors="replace") as f:
-                return "".join(f.readlines()[-lines:])
-        except OSError as error:
-            return f"({error})\n"
 
 
 def end_with_parent():
@@ -239,11 +260,12 @@ class Cluster:
             raise
 
     def wait_ready(self, timeout=READY_S, nodes=None):
+        """Of nodes that were started by anybody. A dead one is an error at once."""
         deadline = time.monotonic() + timeout
         for node in nodes or self.nodes:
             while not node.ready():
-                if node.process is not None and node.process.poll() is not None:
-                    raise ClusterError(f"node {node.id} ended with status {node.process.returncode}; "
+                if node.pid() is None:
+                    raise ClusterError(f"node {node.id} {node.how_it_ended()}; "
                                        f"the end of {node.log}:\n{node.log_tail()}")
                 if time.monotonic() > deadline:
                     raise ClusterError(f"node {node.id} was not ready within {timeout:.0f} s; "
@@ -297,6 +319,18 @@ def serve(cluster):
     return 1 if killed else 0
 
 
+def restart(binary, config):
+    """What restart_command runs."""
+    stem, suffix = os.path.splitext(os.path.abspath(config))
+    if suffix != ".toml" or not os.path.exists(config):
+        raise ClusterError(f"{config} is no configuration of a node")
+    node = Process(os.path.abspath(binary), stem)
+    # One that was killed a moment ago may not be gone yet.
+    if not node.wait_dead(DYING_S):
+        raise ClusterError(f"{os.path.basename(stem)} is running (pid {node.pid()})")
+    node.start(detached=True)
+
+
 def main(arguments):
     parser = argparse.ArgumentParser(prog="tools/run", add_help=False)
     parser.add_argument("--binary", required=True, help=argparse.SUPPRESS)
@@ -304,6 +338,7 @@ def main(arguments):
     parser.add_argument("--port", type=int, default=9000)
     parser.add_argument("--data", default="drumlin-data")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
+    parser.add_argument("--restart", metavar="CONFIG", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     settings = {}
     for item in options.set:
@@ -318,6 +353,9 @@ def main(arguments):
     signal.signal(signal.SIGTERM, interrupted)
     cluster = None
     try:
+        if options.restart is not None:
+            restart(options.binary, options.restart)
+            return 0
         cluster = Cluster(options.binary, options.data, options.nodes, options.port, settings)
         cluster.start()
         return serve(cluster)
