@@ -95,12 +95,16 @@ bool parse_signed_headers(std::string_view text, Claim& claim) {
   return true;
 }
 
+AuthError other_mechanism() {
+  return AuthError{AuthFailure::kUnsupported,
+                   "The authorization mechanism you have provided is not supported. Please use "
+                   "AWS4-HMAC-SHA256."};
+}
+
 std::optional<AuthError> parse_header(std::string_view text, Claim& claim) {
   if (text.substr(0, kAlgorithm.size()) != kAlgorithm || text.size() == kAlgorithm.size() ||
       text[kAlgorithm.size()] != ' ') {
-    return AuthError{AuthFailure::kUnsupported,
-                     "The authorization mechanism you have provided is not supported. Please use "
-                     "AWS4-HMAC-SHA256."};
+    return other_mechanism();
   }
   std::string_view credential, names;
   for (std::string_view part : split(text.substr(kAlgorithm.size()), ',')) {
@@ -389,6 +393,13 @@ bool has_presigned_query(std::string_view target) {
   });
 }
 
+// Version 2 by query: what boto3 makes of a presigned URL unless told otherwise.
+bool has_version_2_query(std::string_view target) {
+  const std::vector<std::string_view> parts = split(query_of(target), '&');
+  return std::any_of(parts.begin(), parts.end(),
+                     [](std::string_view part) { return part.substr(0, 15) == "AWSAccessKeyId="; });
+}
+
 // Names of headers as they enter a signature: lower case, ascending, each once.
 std::vector<std::string> names_of(std::span<const HeaderView> headers) {
   std::vector<std::string> names;
@@ -433,7 +444,10 @@ VerifyResult Verifier::verify(const RequestView& request, WallTime now) const {
     }
     return verify_presigned(request, now, *this);
   }
-  if (authorization.empty()) return AuthError{AuthFailure::kMissing, "Access Denied"};
+  if (authorization.empty()) {
+    if (has_version_2_query(request.target)) return other_mechanism();
+    return AuthError{AuthFailure::kMissing, "Access Denied"};
+  }
   if (authorization.size() > 1) return malformed("the header is repeated.", false);
   return verify_header(request, authorization[0], now, *this);
 }

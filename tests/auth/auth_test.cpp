@@ -176,6 +176,9 @@ TEST(SigV4, PresignedRefusals) {
   Request method = presigned(60);
   method.method = "PUT";
   EXPECT_EQ(failure_of(method.verify()), "mismatch");
+  Request version_2 = base;
+  version_2.target = "/b/k?AWSAccessKeyId=AK&Signature=c2ln&Expires=1369353600";
+  EXPECT_EQ(failure_of(version_2.verify()), "unsupported");
 }
 
 // https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
