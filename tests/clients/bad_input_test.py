@@ -1,5 +1,7 @@
 """What strangers send: refused with the right words, and the node serves everybody else meanwhile."""
 
+import datetime
+import errno
 import hashlib
 import re
 import socket
@@ -33,7 +35,11 @@ class BadInput(WorldTest):
         try:
             connection.sendall(data)
             if close:
-                connection.shutdown(socket.SHUT_WR)
+                try:
+                    connection.shutdown(socket.SHUT_WR)
+                except OSError as error:
+                    if error.errno != errno.ENOTCONN:  # the server was quicker; what it said is still to be read
+                        raise
             connection.settimeout(3)
             while True:
                 part = connection.recv(65536)
@@ -69,7 +75,12 @@ class BadInput(WorldTest):
                 with self.subTest(port=port - self.world.nodes[0].s3_port, sample=sample[:12]):
                     answer = self.send(sample, port, close=True)
                     self.assertNotIn(b" 200 ", answer[:15])
-                    self.assertNotRegex(answer[:12], rb"HTTP/1\.1 5")
+                    if port == self.world.nodes[0].peer_port:
+                        self.assertEqual(answer, b"")
+                    elif b" HTTP/" in sample:  # a version that nobody speaks here: RFC 9110, 15.6.6
+                        self.assertRegex(answer, rb"^HTTP/1\.1 505 ")
+                    else:
+                        self.assertRegex(answer, rb"^($|HTTP/1\.1 4)")
 
     def test_oversized_headers(self):
         for header in ("x-big: " + "a" * 1_000_000, "\r\n".join(f"x-{i}: b" for i in range(50_000))):
@@ -125,10 +136,21 @@ class BadInput(WorldTest):
                 self.assertRegex(answer[:12], rb"HTTP/1\.1 (400|403)")
 
     def test_an_old_request(self):
-        old = self.world.signed("GET", "/target", headers={})
-        stale = {**old, "X-Amz-Date": "20200101T000000Z"}
-        answer = self.request("GET", "/target", stale)
-        self.assertRegex(answer, rb"<Code>(RequestTimeTooSkewed|SignatureDoesNotMatch|AccessDenied)</Code>")
+        for minutes, good in ((14, True), (-14, True), (16, False), (-16, False), (3_000_000, False)):
+            with self.subTest(minutes=minutes):
+                headers = self.world.signed("GET", "/target", ago=datetime.timedelta(minutes=minutes))
+                answer = self.request("GET", "/target", headers)
+                if good:
+                    self.assertRegex(answer, rb"^HTTP/1\.1 200 ")
+                else:
+                    self.refused(answer, 403, "RequestTimeTooSkewed")
+        # A date that contradicts the scope of the signature, and one that is merely not what was signed.
+        headers = self.world.signed("GET", "/target")
+        self.refused(self.request("GET", "/target", {**headers, "X-Amz-Date": "20200101T000000Z"}),
+                     400, "AuthorizationHeaderMalformed")
+        day = headers["X-Amz-Date"][:9]
+        other = day + ("000000Z" if headers["X-Amz-Date"] != day + "000000Z" else "000001Z")
+        self.refused(self.request("GET", "/target", {**headers, "X-Amz-Date": other}), 403, "SignatureDoesNotMatch")
 
     def test_a_body_that_is_not_what_was_signed(self):
         headers = self.world.signed("PUT", "/target/changed", b"what was signed")

@@ -4,6 +4,7 @@ import base64
 import datetime
 import hashlib
 import unittest
+import urllib.error
 import urllib.request
 
 from world import WorldTest
@@ -166,12 +167,23 @@ class Objects(WorldTest):
         self.assert_error("KeyTooLongError", 400, self.s3.put_object, Bucket=bucket, Key="a" * 1025, Body=b"")
 
     def test_presigned(self):
-        bucket = self.bucket()
-        put = self.s3.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "a b+c"}, ExpiresIn=60)
-        request = urllib.request.Request(put, data=b"by url", method="PUT")
-        self.assertEqual(urllib.request.urlopen(request, timeout=15).status, 200)
-        get = self.s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "a b+c"}, ExpiresIn=60)
-        self.assertEqual(urllib.request.urlopen(get, timeout=15).read(), b"by url")
+        where = {"Bucket": self.bucket(), "Key": "a b+c"}
+        s3 = self.world.s3(signature_version="s3v4")  # unless told, boto3 presigns with Version 2
+
+        def ask(operation, method, client=s3, data=None):
+            url = client.generate_presigned_url(operation, Params=where, ExpiresIn=60)
+            return urllib.request.urlopen(urllib.request.Request(url, data=data, method=method), timeout=15)
+
+        self.assertEqual(ask("put_object", "PUT", data=b"by url").status, 200)
+        self.assertEqual(ask("get_object", "GET").read(), b"by url")
+        self.assertEqual(ask("head_object", "HEAD").headers["Content-Length"], "6")
+        for method, client, status, part in (("DELETE", s3, 403, b"<Code>SignatureDoesNotMatch</Code>"),
+                                             ("GET", self.s3, 400, b"Please use AWS4-HMAC-SHA256")):
+            with self.assertRaises(urllib.error.HTTPError) as caught:
+                ask("get_object", method, client)
+            self.assertEqual(caught.exception.code, status)
+            self.assertIn(part, caught.exception.read())
+        self.assertEqual(ask("delete_object", "DELETE").status, 204)
 
     def test_a_stream_without_a_known_digest(self):
         bucket = self.bucket()

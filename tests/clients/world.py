@@ -1,11 +1,13 @@
 """A running Drumlin for the client tests: nodes in a temporary directory, clients that point there."""
 
+import datetime
 import os
 import shutil
 import socket
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 import boto3
 import botocore.auth
@@ -17,7 +19,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, os.path.join(ROOT, "tools"))
 import cluster  # noqa: E402
 
-# Taken out: the daemons inherit the environment, and refuse a DRUMLIN_ variable that is no setting.
+# Taken out: the daemons inherit the environment, and warn of a DRUMLIN_ variable that is no setting.
 BINARY = os.environ.pop("DRUMLIN_BINARY", os.path.join(ROOT, "build", "release", "bin", "drumlin"))
 REGION = "us-east-1"
 # Fewer shards than the default: these tests run unoptimised builds, three nodes at a time, on two cores.
@@ -89,12 +91,14 @@ class World:
                 "AWS_DEFAULT_REGION": REGION, "AWS_CONFIG_FILE": "/dev/null", "AWS_EC2_METADATA_DISABLED": "true",
                 "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_ENDPOINT_URL": self.nodes[0].s3}
 
-    def signed(self, method, path, body=b"", headers=None, key=None, secret=None):
-        """Headers of a correctly signed request, to be sent by hand."""
+    def signed(self, method, path, body=b"", headers=None, key=None, secret=None, ago=datetime.timedelta()):
+        """Headers of a correctly signed request, to be sent by hand; signed some time `ago`, scope included."""
         keys = self.cluster.keys
         request = botocore.awsrequest.AWSRequest(method, self.nodes[0].s3 + path, headers or {}, body)
         credentials = botocore.credentials.Credentials(key or keys["access_key"], secret or keys["secret_key"])
-        botocore.auth.S3SigV4Auth(credentials, "s3", REGION).add_auth(request)
+        now = datetime.datetime.now(datetime.timezone.utc)
+        with unittest.mock.patch.object(botocore.auth, "get_current_datetime", lambda: now - ago):
+            botocore.auth.S3SigV4Auth(credentials, "s3", REGION).add_auth(request)
         result = dict(request.headers.items())
         result["Host"] = f"127.0.0.1:{self.nodes[0].s3_port}"
         return result
