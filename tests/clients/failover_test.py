@@ -5,6 +5,7 @@ fails when they do not succeed within PATIENCE_S.
 """
 
 import hashlib
+import signal
 import subprocess
 import threading
 import time
@@ -153,6 +154,18 @@ class Failover(unittest.TestCase):
             ready = time.monotonic() - begin
             gaps = [writer.wait_for_write_after(begin) for writer in self.writers]
             print(f"all killed: ready after {ready:.2f} s, every writer writes after {max(gaps):.2f} s", flush=True)
+        self.verify()
+
+    def test_all_nodes_are_told_to_stop_at_once(self):
+        self.let_them_write(1.0)
+        begin = time.monotonic()
+        for node in self.world.nodes:
+            node.signal(signal.SIGTERM)
+        for node in self.world.nodes:
+            self.assertTrue(node.wait_dead(10), node.id)
+            self.assertEqual(node.child.returncode, 0)
+        print(f"all stopped after {time.monotonic() - begin:.2f} s", flush=True)
+        self.restart(self.world.nodes)
         self.verify()
 
     def test_without_a_majority_nothing_is_acknowledged(self):
