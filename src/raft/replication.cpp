@@ -119,7 +119,12 @@ void Raft::handle_append_reply(const Message& m) {
     const LogIndex agreed =
         log_.last_at_most(std::min(m.hint_index, log_.last_index()), m.hint_term);
     const LogIndex next = std::min(agreed + 1, m.index);
-    progress.become_probe(std::max({next, progress.match + 1, LogIndex(1)}));
+    const LogIndex from = std::max({next, progress.match + 1, LogIndex(1)});
+    const bool again = progress.state == Progress::State::kProbe && from == progress.next;
+    progress.become_probe(from);
+    // It rejects what it has acknowledged: its disk has lost it. The next heartbeat's answer tries again,
+    // not we at once, for ever.
+    progress.probe_sent = again;
     send_appends(m.from);
     return;
   }

@@ -43,8 +43,10 @@ Result<std::unique_ptr<Applier>> Applier::open(Services& services, uint32_t shar
 Status Applier::try_apply(const raft::Entry& entry, std::string& reply) {
   DRUMLIN_CHECK(!locked());
   const Status status = apply_on(services_.kv, kv::Access::kNonBlocking, entry, reply);
-  if (!status.ok() && !status.is(Code::kWouldBlock)) broken(status);
-  return status;
+  if (status.is(Code::kWouldBlock)) return status;
+  if (!status.ok()) broken(status);
+  shard_.commit_applied();
+  return {};
 }
 
 void Applier::apply(const raft::Entry& entry, std::string& reply) {
@@ -55,8 +57,11 @@ void Applier::apply(const raft::Entry& entry, std::string& reply) {
     status = apply_on(*view, kv::Access::kBlocking, entry, reply);
   });
   if (!status.ok()) broken(status);
+  // Here and not in the job: others read applied() meanwhile.
+  shard_.commit_applied();
 }
 
+// All but shard_.commit_applied().
 Status Applier::apply_on(const kv::View& view, kv::Access access, const raft::Entry& entry,
                          std::string& reply) {
   kv::Batch batch;
@@ -69,7 +74,6 @@ Status Applier::apply_on(const kv::View& view, kv::Access access, const raft::En
                            : services_.bodies.drop(key, effect.size, batch));
   }
   DRUMLIN_TRY(services_.kv.write(batch, access));
-  shard_.commit_applied();
   reply = std::move(applied.reply);
   return {};
 }

@@ -94,8 +94,11 @@ Result<T> ShardClient::search(uint32_t shard, Instant deadline, bool write, Atte
   Status last(Code::kUnavailable, "no leader was found in time");
   while (!stopping_.cancelled() && runtime_.clock().now() < deadline) {
     const NodeId node = search.next();
-    Result<T> answer =
-        attempt(node, std::min(deadline, after(runtime_.clock(), search.attempt_time())));
+    // Our own replica says so itself when it no longer leads.
+    const Instant limit = node == origin_.node
+                              ? deadline
+                              : std::min(deadline, after(runtime_.clock(), search.attempt_time()));
+    Result<T> answer = attempt(node, limit);
     if (answer.ok()) {
       leaders_[shard] = node;
       return answer;

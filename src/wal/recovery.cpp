@@ -39,7 +39,7 @@ class Recovery::Window {
   }
 
  private:
-  static constexpr uint64_t kReadBytes = 256 * 1024;
+  static constexpr uint64_t kReadBytes = 4 << 20;
   std::unique_ptr<File> file_;
   uint64_t size_;
   std::string buffer_;

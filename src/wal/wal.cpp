@@ -176,8 +176,9 @@ void Wal::State::run() {
     } else if (closing) {
       if (uncovered) write({});
       break;
-    } else {
-      work.wait();
+    } else if (work.wait(uncovered ? after(runtime.clock(), options.idle_marker) : kNever) ==
+               Wake::kTimeout) {
+      if (calls.empty() && !closing && uncovered) write({});
     }
   }
   done = true;

@@ -10,6 +10,8 @@
 //     torn; anything before it that does not match its checksum was damaged after it had been durable.
 //   - A file's successor is created only when the file is synced whole, and its own header is
 //     durable before the first batch goes in.
+//   - When nothing more comes, a marker states that all of the log is durable: from then on damage anywhere
+//     is known as damage.
 //   - A failed write or sync halts the node: it is never retried (Rebello et al., ATC'20).
 //
 // Torn is not corrupt. Each batch says how far the log was durable when it was written. open() cuts
@@ -50,6 +52,9 @@ class Wal {
     // Boot counter of the node (superblock); written into batches. A log of a later boot is
     // refused.
     uint64_t epoch = 0;
+    // So long after the last sync a marker states that all of it is durable. Until then damage to the last
+    // batch would pass for a torn tail.
+    Duration idle_marker = 500ms;
     // The log must be there (the node has been formatted): an empty directory is kCorrupt.
     bool must_exist = false;
   };

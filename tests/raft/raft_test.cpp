@@ -175,6 +175,42 @@ TEST(Raft, AReadBackForAnEarlierLeadershipSendsNothing) {
   EXPECT_FALSE(raft.has_output());
 }
 
+// A follower that rejects what it has acknowledged has lost it. Asking again at once would be for ever.
+TEST(Raft, AFollowerThatLostItsLogIsNotAskedWithoutEnd) {
+  Raft raft(config_of(1, {1, 2, 3}), {}, Log(1000), LogIndex());
+  while (raft.role() != Role::kPreCandidate)
+    raft.tick();
+  Message grant = message(MessageType::kPreVoteReply, 2, 1);
+  raft.step(grant);
+  raft.hard_state_persisted(*raft.take_output().hard_state);
+  grant.type = MessageType::kVoteReply;
+  raft.step(grant);
+  ASSERT_EQ(raft.role(), Role::kLeader);
+  raft.log_persisted(raft.take_output().appends.at(0).id);
+  Message ack = message(MessageType::kAppendReply, 2, 1);
+  ack.index = LogIndex(1);
+  raft.step(ack);
+  (void)raft.propose(Blob("more"));
+  (void)raft.take_output();
+
+  Message loss = message(MessageType::kAppendReply, 2, 1);
+  loss.reject = true;
+  loss.index = LogIndex(2);
+  const auto appends_to_2 = [&] {
+    size_t n = 0;
+    for (const Message& m : raft.take_output().messages)
+      n += m.type == MessageType::kAppend && m.to == NodeId(2) ? 1 : 0;
+    return n;
+  };
+  raft.step(loss);
+  EXPECT_EQ(appends_to_2(), 1u);  // a probe right behind what it had acknowledged
+  loss.index = LogIndex(1);
+  raft.step(loss);
+  EXPECT_EQ(appends_to_2(), 0u);
+  raft.step(message(MessageType::kHeartbeatReply, 2, 1));
+  EXPECT_EQ(appends_to_2(), 1u);
+}
+
 TEST(RaftDeath, WhatCannotBeIsACheck) {
   Raft raft(config_of(1, {1, 2, 3}), {}, Log(0), LogIndex());
   EXPECT_DEATH(raft.applied(LogIndex(1)), "CHECK failed");

@@ -24,9 +24,13 @@ inline std::string first_file() {
 // One boot of a node with a log. Destroy it before looking for leaks: it kills its fibers.
 struct Boot {
   explicit Boot(const Image& image = {}, Wal::Options wal_options = {})
-      : machine(image), options(std::move(wal_options)) {}
+      : machine(image), options(std::move(wal_options)) {
+    no_idle_marker();
+  }
   explicit Boot(std::shared_ptr<FakeDisk> disk, Wal::Options wal_options = {})
-      : machine(std::move(disk)), options(std::move(wal_options)) {}
+      : machine(std::move(disk)), options(std::move(wal_options)) {
+    no_idle_marker();
+  }
   ~Boot() { wal.reset(); }
 
   // False if the machine died in it.
@@ -59,6 +63,8 @@ struct Boot {
   bool close() {
     return machine.run([this] { EXPECT_TRUE(wal->close().ok()); });
   }
+  // Time runs on to the last timer here: a log would always be found at rest.
+  void no_idle_marker() { options.idle_marker = Duration::max(); }
   const Image image() { return machine.disk().image(); }
 
   Machine machine;

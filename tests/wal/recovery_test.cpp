@@ -121,6 +121,19 @@ TEST(Recovery, DamageBeforeALaterBatchIsRefusedWithoutAClose) {
   }
 }
 
+TEST(Recovery, DamageIsRefusedOnceTheLogHasRested) {
+  Boot boot;
+  boot.options.idle_marker = 500ms;
+  ASSERT_TRUE(boot.open());
+  ASSERT_TRUE(boot.append({entry(1, 1, 1, "acknowledged")}));  // and time runs on
+  Image image = boot.image();
+  std::string& bytes = image.files[first_file()];
+  bytes[bytes.find("acknowledged")] ^= 1;
+  Boot again(image);
+  ASSERT_TRUE(again.open());
+  EXPECT_TRUE(again.status.is(Code::kCorrupt)) << again.status.to_string();
+}
+
 TEST(Recovery, DamageIsRefusedAfterTheNextStart) {
   // The last batch is known as durable once a start has made it so.
   std::vector<Record> records;
