@@ -14,11 +14,11 @@ std::string name_of(std::string_view bucket, std::string_view key) {
 }
 
 std::string show(const std::optional<History::Value>& value) {
-  return value ? fmt::format("{} ({})", value->id, value->etag) : "nothing";
+  return value ? fmt::format("{} ({}, {} bytes)", value->id, value->etag, value->size) : "nothing";
 }
 
 History::Value value_of(const shard::Put& put) {
-  History::Value value{"", put.attributes.etag};
+  History::Value value{"", put.attributes.etag, put.body.size()};
   for (const auto& [name, text] : put.attributes.user) {
     if (name == "id") value.id = text;
   }
@@ -37,10 +37,12 @@ uint32_t History::shard_of(std::string_view bucket, std::string_view key) const 
   return shard::shard_of(bucket, key, std::min<uint32_t>(16, shards_), shards_);
 }
 
-History::Start History::begin() const {
-  Start start{floor_, {}};
+History::Start History::begin(std::string_view bucket, std::string_view key) const {
+  Start start{floor_, {}, 0};
   for (uint32_t s = 0; s < shards_; ++s)
     start.committed.push_back(raft_.committed(GroupId(s)));
+  const auto known = key_floor_.find(name_of(bucket, key));
+  if (known != key_floor_.end()) start.key_floor = known->second;
   return start;
 }
 
@@ -48,42 +50,49 @@ History::Window History::window(const Start& start, uint32_t shard) const {
   return {start.committed[shard], raft_.committed(GroupId(shard))};
 }
 
-void History::check_floor(const Start& start, uint32_t shard, uint64_t version, bool write,
-                          const std::string& what) {
+// Without a look at the log. The version of a key that is not there is that of its shard's last delete.
+void History::check_floor(const Start& start, std::string_view bucket, std::string_view key,
+                          uint64_t version, bool write) {
   verdict_.evaluated("floor");
-  // The version of a read is the key's, or the last delete's: an older one than the floor is fine as
-  // long as the state is not; that is for "linearizable". A write must come after everything known.
-  if (write && LogIndex(version) <= start.floor[shard]) {
-    verdict_.safety("floor", fmt::format("{} got version {}, but {} was known before it began",
-                                         what, version, start.floor[shard].value()));
+  const uint32_t shard = shard_of(bucket, key);
+  const uint64_t known = write ? start.floor[shard].value() : start.key_floor;
+  if (write ? version <= known : version < known) {
+    verdict_.safety("floor",
+                    fmt::format("{} of {} got version {}, but {} was known before it began",
+                                write ? "write" : "read", name_of(bucket, key), version, known));
   }
   floor_[shard] = std::max(floor_[shard], LogIndex(version));
+  uint64_t& floor = key_floor_[name_of(bucket, key)];
+  floor = std::max(floor, version);
 }
 
 void History::wrote(const Start& start, std::string_view bucket, std::string_view key,
                     std::optional<Value> value, Outcome outcome, uint64_t version) {
   const uint32_t shard = shard_of(bucket, key);
-  if (outcome == Outcome::kDone) {
-    check_floor(start, shard, version, /*write=*/true, "write " + name_of(bucket, key));
-  }
+  if (outcome == Outcome::kDone) check_floor(start, bucket, key, version, /*write=*/true);
   writes_.push_back({std::string(bucket), std::string(key), std::move(value), outcome, version,
                      window(start, shard)});
 }
 
 void History::read(const Start& start, std::string_view bucket, std::string_view key,
                    std::optional<Value> value, uint64_t version) {
-  const uint32_t shard = shard_of(bucket, key);
-  check_floor(start, shard, version, /*write=*/false, "read " + name_of(bucket, key));
-  reads_.push_back(
-      {std::string(bucket), std::string(key), std::move(value), version, window(start, shard)});
+  check_floor(start, bucket, key, version, /*write=*/false);
+  reads_.push_back({std::string(bucket), std::string(key), std::move(value), false, version,
+                    window(start, shard_of(bucket, key))});
 }
 
-void History::listed(const Start& start, std::string_view bucket, std::vector<Listed> items,
-                     bool truncated) {
+void History::read_size(const Start& start, std::string_view bucket, std::string_view key,
+                        uint64_t size, uint64_t version) {
+  check_floor(start, bucket, key, version, /*write=*/false);
+  reads_.push_back({std::string(bucket), std::string(key), Value{"", "", size}, true, version,
+                    window(start, shard_of(bucket, key))});
+}
+
+void History::listed(const Start& start, std::string_view bucket, Page page) {
   std::vector<Window> windows;
   for (uint32_t s = 0; s < shards_; ++s)
     windows.push_back(window(start, s));
-  lists_.push_back({std::string(bucket), std::move(items), truncated, std::move(windows)});
+  lists_.push_back({std::string(bucket), std::move(page), std::move(windows)});
 }
 
 void History::saw_bucket(const Start& start, std::string_view bucket, bool is_visible) {
@@ -201,8 +210,10 @@ void History::check_write(const Write& write) {
 void History::check_read(const Read& read) {
   verdict_.evaluated("linearizable");
   const auto* states = timeline(read.bucket, read.key);
-  if (!held<std::optional<Value>>(states, std::nullopt, read.window,
-                                  [&](const auto& value) { return value == read.value; })) {
+  const auto fits = [&](const std::optional<Value>& value) {
+    return read.size_only ? value && value->size == read.value->size : value == read.value;
+  };
+  if (!held<std::optional<Value>>(states, std::nullopt, read.window, fits)) {
     verdict_.safety(
         "linearizable",
         fmt::format("read of {} returned {}, version {}: not what it held at any index in "
@@ -213,7 +224,7 @@ void History::check_read(const Read& read) {
   }
   if (!read.value) return;
   const auto state = states->find(LogIndex(read.version));
-  if (state == states->end() || state->second != read.value) {
+  if (state == states->end() || !fits(state->second)) {
     verdict_.safety("linearizable",
                     fmt::format("read of {} returned {} under version {}, which wrote "
                                 "something else",
@@ -221,32 +232,46 @@ void History::check_read(const Read& read) {
   }
 }
 
+// What is on the page was there.
+void History::check_listed(const List& list) {
+  std::string last;
+  for (const Listed& item : list.page.items) {
+    if (item.key <= last) {
+      verdict_.safety("listing",
+                      fmt::format("{}: {} is listed twice or out of order", list.bucket, item.key));
+    }
+    last = item.key;
+    if (!item.key.starts_with(list.page.prefix) || item.key <= list.page.after) {
+      verdict_.safety("listing", fmt::format("{}: {} was not asked for", list.bucket, item.key));
+    }
+    if (!held<std::optional<Value>>(
+            timeline(list.bucket, item.key), std::nullopt,
+            list.windows[shard_of(list.bucket, item.key)], [&](const auto& value) {
+              return value && value->etag == item.etag && value->size == item.size;
+            })) {
+      verdict_.safety("listing",
+                      fmt::format("{}: lists {} with {}, {} bytes, which it did not hold then",
+                                  list.bucket, item.key, item.etag, item.size));
+    }
+  }
+}
+
 void History::check_list(const List& list) {
   verdict_.evaluated("listing");
-  std::map<std::string, std::string> listed;
-  for (const Listed& item : list.items) {
-    if (!listed.emplace(item.key, item.etag).second) {
-      verdict_.safety("listing", fmt::format("{}: {} is listed twice", list.bucket, item.key));
-    }
-  }
-  const auto window_of = [&](std::string_view key) {
-    return list.windows[shard_of(list.bucket, key)];
-  };
-  for (const Listed& item : list.items) {
-    if (!held<std::optional<Value>>(
-            timeline(list.bucket, item.key), std::nullopt, window_of(item.key),
-            [&](const auto& value) { return value && value->etag == item.etag; })) {
-      verdict_.safety("listing", fmt::format("{}: lists {} with {}, which it did not hold then",
-                                             list.bucket, item.key, item.etag));
-    }
-  }
-  const std::string prefix = list.bucket + "/";
-  for (auto it = objects_.lower_bound(prefix);
-       it != objects_.end() && it->first.starts_with(prefix); ++it) {
-    const std::string key = it->first.substr(prefix.size());
-    if (listed.contains(key)) continue;
-    if (list.truncated && (list.items.empty() || key > list.items.back().key)) continue;
-    if (!held<std::optional<Value>>(&it->second, std::nullopt, window_of(key),
+  check_listed(list);
+  std::set<std::string_view> listed;
+  for (const Listed& item : list.page.items)
+    listed.insert(item.key);
+  const std::string bucket = list.bucket + "/";
+  for (auto it = objects_.lower_bound(bucket);
+       it != objects_.end() && it->first.starts_with(bucket); ++it) {
+    const std::string key = it->first.substr(bucket.size());
+    if (listed.contains(key) || !key.starts_with(list.page.prefix) || key <= list.page.after)
+      continue;
+    if (list.page.truncated && (list.page.items.empty() || key > list.page.items.back().key))
+      continue;
+    if (!held<std::optional<Value>>(&it->second, std::nullopt,
+                                    list.windows[shard_of(list.bucket, key)],
                                     [](const auto& value) { return !value; })) {
       verdict_.safety("listing", fmt::format("{}: does not list {}, which was there all the time",
                                              list.bucket, key));

@@ -5,7 +5,8 @@
 // search (Gibbons and Korach's NP-hard problem), only that every answer fits one moment of its window:
 // at or after all that was committed when the call began, at or before all that was when it ended.
 //
-//   floor        seen from outside alone: no answer is older than what anybody was told before the call
+//   floor        seen from outside alone: no answer is older than what anybody was told of the key before
+//                the call, no write than what anybody was told of its shard
 //   linearizable a read returns exactly what the log says the key held at an index of its window; an
 //                acknowledged write is in the log once, at the version it was told, inside its window; a
 //                write that was told "not done" is nowhere in the log
@@ -44,13 +45,15 @@ class History {
   struct Start {
     std::vector<LogIndex> floor;      // per shard: told to somebody
     std::vector<LogIndex> committed;  // per shard
+    uint64_t key_floor = 0;           // of the key: told to somebody
   };
-  Start begin() const;
+  Start begin(std::string_view bucket = {}, std::string_view key = {}) const;
 
   // What an object is: `id` travels in its user metadata and is unique in the run.
   struct Value {
     std::string id;
     std::string etag;
+    uint64_t size = 0;
     bool operator==(const Value&) const = default;
   };
   // A write; no value: a delete. `version` as answered.
@@ -59,13 +62,22 @@ class History {
   // A GET or HEAD: what came, or nothing for 404 NoSuchKey.
   void read(const Start& start, std::string_view bucket, std::string_view key,
             std::optional<Value> value, uint64_t version);
+  // An answer that told no more than version and size (416).
+  void read_size(const Start& start, std::string_view bucket, std::string_view key, uint64_t size,
+                 uint64_t version);
   struct Listed {
     std::string key;
     std::string etag;
+    uint64_t size = 0;
   };
-  // A page that was asked for from the beginning, without prefix and delimiter.
-  void listed(const Start& start, std::string_view bucket, std::vector<Listed> items,
-              bool truncated);
+  // A page of the keys that begin with `prefix` and come after `after`.
+  struct Page {
+    std::string prefix;
+    std::string after;
+    std::vector<Listed> items;
+    bool truncated = false;
+  };
+  void listed(const Start& start, std::string_view bucket, Page page);
   // An answer that says whether the bucket is (was made, was deleted) visible.
   void saw_bucket(const Start& start, std::string_view bucket, bool visible);
 
@@ -89,13 +101,13 @@ class History {
   struct Read {
     std::string bucket, key;
     std::optional<Value> value;
+    bool size_only;
     uint64_t version;
     Window window;
   };
   struct List {
     std::string bucket;
-    std::vector<Listed> items;
-    bool truncated;
+    Page page;
     std::vector<Window> windows;  // per shard
   };
   struct Seen {
@@ -109,13 +121,14 @@ class History {
 
   uint32_t shard_of(std::string_view bucket, std::string_view key) const;
   Window window(const Start& start, uint32_t shard) const;
-  void check_floor(const Start& start, uint32_t shard, uint64_t version, bool write,
-                   const std::string& what);
+  void check_floor(const Start& start, std::string_view bucket, std::string_view key,
+                   uint64_t version, bool write);
   void build_timelines();
   bool note_effect(uint32_t shard, LogIndex index, const RaftChecker::Applied& applied);
   void note_bucket(LogIndex index, const shard::Command& command, const shard::Reply& reply);
   void check_write(const Write& write);
   void check_read(const Read& read);
+  void check_listed(const List& list);
   void check_list(const List& list);
   void check_seen(const Seen& seen);
   const Timeline<std::optional<Value>>* timeline(std::string_view bucket,
@@ -128,6 +141,7 @@ class History {
   const RaftChecker& raft_;
   uint32_t shards_;
   std::vector<LogIndex> floor_;
+  std::map<std::string, uint64_t, std::less<>> key_floor_;  // "bucket/key"
   std::vector<Write> writes_;
   std::vector<Read> reads_;
   std::vector<List> lists_;

@@ -87,6 +87,17 @@ void RaftChecker::became_leader(NodeId node, GroupId id, Term term, LogIndex las
                     fmt::format("shard {}, term {}: both node {} and node {} lead", id.value(),
                                 term.value(), it->second.value(), node.value()));
   }
+  size_t votes = 0;
+  for (const NodeId voter : voters_.at(id)) {
+    const raft::HardState& state = group.replicas[voter].durable_state;
+    if (state.term > term || (state.term == term && state.vote == node)) ++votes;
+  }
+  if (votes * 2 <= voters_.at(id).size()) {
+    verdict_.safety(
+        "election",
+        fmt::format("shard {}, term {}: node {} leads with {} of {} votes on disk", id.value(),
+                    term.value(), node.value(), votes, voters_.at(id).size()));
+  }
   verdict_.evaluated("completeness");
   const Replica& replica = group.replicas[node];
   for (auto c = group.committed.rbegin(); c != group.committed.rend(); ++c) {
@@ -196,11 +207,36 @@ void RaftChecker::applied(NodeId node, GroupId id, LogIndex index, Term term,
     verdict_.safety("apply",
                     place(node, id, index) + ": applied, but never committed with this term");
   }
+  const auto& stable = group.replicas[node].stable;
+  const auto own = stable.find(index);
+  if (own == stable.end() || own->second != term) {
+    verdict_.safety("apply",
+                    place(node, id, index) + ": applied before the node's own disk had it");
+  }
   const auto it = group.applied.find(index);
   if (it == group.applied.end()) {
     group.applied.emplace(index, Applied{term, std::string(command), std::string(reply)});
   } else if (it->second.command != command || it->second.reply != reply) {
     verdict_.safety("apply", place(node, id, index) + ": two nodes applied it differently");
+  }
+}
+
+void RaftChecker::acknowledged(NodeId node, GroupId id, LogIndex index, Term term,
+                               std::string_view reply) {
+  const Group& group = groups_[id];
+  verdict_.evaluated("acknowledge");
+  const auto applied = group.applied.find(index);
+  if (applied == group.applied.end() || applied->second.term != term ||
+      applied->second.reply != reply) {
+    verdict_.safety("acknowledge", place(node, id, index) +
+                                       ": a proposer was told what is not this entry's reply");
+  }
+}
+
+void RaftChecker::read_served(NodeId node, GroupId id, LogIndex read_index, LogIndex applied) {
+  verdict_.evaluated("read");
+  if (applied < read_index) {
+    verdict_.safety("read", place(node, id, read_index) + ": served a read before it was applied");
   }
 }
 

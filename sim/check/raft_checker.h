@@ -1,11 +1,14 @@
 // RaftChecker: the safety of consensus, seen from inside all nodes at once.
 //
-//   election     at most one leader of a term in a group                      (Raft, fig. 3)
+//   election     at most one leader of a term in a group (Raft, fig. 3), with a majority's votes on disk
 //   vote         one vote of a node in a term, kept over crashes
 //   completeness a new leader's log has every committed entry
 //   commit       an index is committed with one term only, on whichever node; a leader counts replicas of
 //                entries of its own term alone                                (Raft, fig. 8)
-//   apply        every node applies the same command and answers the same at an index
+//   apply        every node applies the same command and answers the same at an index, and only what its
+//                own disk holds
+//   acknowledge  a proposer hears the reply of its own entry, once that is applied
+//   read         a read is served from a state at or after its read index
 //   gate         nothing is promised to a peer before the disk holds it: votes, acknowledgements
 //   durability   at the moment of commit a majority of the group's disks hold the entry
 //   recovery     what a disk held is there again after any crash
@@ -53,6 +56,8 @@ class RaftChecker {
   void committed(NodeId node, GroupId group, LogIndex index, Term term, Term leading);
   void applied(NodeId node, GroupId group, LogIndex index, Term term, std::string_view command,
                std::string_view reply);
+  void acknowledged(NodeId node, GroupId group, LogIndex index, Term term, std::string_view reply);
+  void read_served(NodeId node, GroupId group, LogIndex read_index, LogIndex applied);
 
  private:
   struct Replica {
@@ -105,8 +110,12 @@ class NodeWatch : public replica::ReplicaObserver {
                std::string_view reply) override {
     checker_.applied(node_, group, index, term, command, reply);
   }
-  void acknowledged(GroupId, LogIndex, Term, std::string_view) override {}
-  void read_served(GroupId, LogIndex, LogIndex) override {}
+  void acknowledged(GroupId group, LogIndex index, Term term, std::string_view reply) override {
+    checker_.acknowledged(node_, group, index, term, reply);
+  }
+  void read_served(GroupId group, LogIndex read_index, LogIndex applied) override {
+    checker_.read_served(node_, group, read_index, applied);
+  }
 
  private:
   RaftChecker& checker_;

@@ -93,8 +93,9 @@ void Cluster::boot(uint32_t node) {
   slot.machine.boot([this, &slot](Runtime& runtime) { main(slot, runtime); });
 }
 
-void Cluster::boot_all() {
+void Cluster::boot_all(uint32_t spare) {
   for (uint32_t n = 1; n <= nodes(); ++n) {
+    if (n == spare) continue;
     machine(n).crash_at_io(0, false);
     boot(n);
   }
@@ -107,9 +108,10 @@ bool Cluster::on_platter(NodeId node, GroupId group, LogIndex index) {
   return place && slot.machine.disk().durable(place->file, place->offset, place->length);
 }
 
-std::string Cluster::unconverged() {
+std::string Cluster::unconverged(uint32_t spare) {
   for (auto& slot : slots_) {
     const uint64_t id = slot->machine.id().value();
+    if (id == spare) continue;
     if (slot->node == nullptr || slot->node->parts().replicas == nullptr) {
       return fmt::format("node {} does not run", id);
     }
@@ -128,10 +130,6 @@ std::string Cluster::unconverged() {
     }
   }
   return {};
-}
-
-bool Cluster::converged() {
-  return unconverged().empty();
 }
 
 void Cluster::check_digests() {

@@ -34,17 +34,16 @@ class Cluster {
   bool running(uint32_t node) { return machine(node).running(); }
   // No effect if it runs.
   void boot(uint32_t node);
-  // Boots what does not run, ends every fault that was armed on a machine.
-  void boot_all();
+  // Boots what does not run, ends every fault that was armed on a machine; but for `spare` (0: nobody).
+  void boot_all(uint32_t spare = 0);
 
   // Called with the number of a node that lost power at an armed I/O.
   void on_power_off(std::function<void(uint32_t)> callback) { on_power_off_ = std::move(callback); }
 
   RaftChecker& raft() { return raft_; }
-  // Every node runs, every shard has one leader, and every replica has applied all that is committed.
-  bool converged();
-  // Why not, in a few words.
-  std::string unconverged();
+  // Why these nodes (all but `spare`) do not yet all run, know the leader of every shard and have applied
+  // all that is committed; empty if they do.
+  std::string unconverged(uint32_t spare = 0);
   // Replicas that have applied the same must hold the same. Evaluates "digest".
   void check_digests();
   const node::Config& config(uint32_t node) const { return slots_.at(node - 1)->config; }

@@ -6,10 +6,6 @@
 namespace drumlin::sim {
 namespace {
 
-// Buckets numbered from here on are made and removed by the clients' own operations.
-constexpr uint32_t kKeysPerBucket = 12;
-constexpr uint32_t kChurnBuckets = 2;
-
 OpKind draw_kind(Rng& rng) {
   const uint64_t roll = rng.below(100);
   if (roll < 38) return OpKind::kPut;
@@ -28,9 +24,9 @@ bool on_bucket(OpKind kind) {
 }
 
 void draw_ops(Rng rng, const Scenario& scenario, Plan& plan) {
-  // The clients' thinking fills three quarters of the time: answers take the rest.
+  // The clients' thinking fills half of the time: answers, and waiting for them, take the rest.
   const uint32_t per_client = std::max(1u, scenario.ops / plan.clients);
-  const uint32_t think = std::max(2u, plan.duration_ms * 3 / 4 / per_client);
+  const uint32_t think = std::max(2u, plan.duration_ms / 2 / per_client);
   // Few keys, unevenly liked: operations must meet.
   for (uint32_t i = 0; i < scenario.ops; ++i) {
     Op op;
@@ -77,7 +73,8 @@ class FaultDrawer {
     rng_.shuffle(kinds);
     kinds.resize(
         std::max<size_t>(std::min<size_t>(kinds.size(), 4), rng_.between(1, kinds.size())));
-    uint32_t at = static_cast<uint32_t>(rng_.between(300, 2000));
+    uint32_t at =
+        static_cast<uint32_t>(plan_.early != 0 ? rng_.between(0, 50) : rng_.between(300, 2000));
     while (at + 500 < plan_.duration_ms) {
       add(at, rng_.pick(kinds));
       at += static_cast<uint32_t>(rng_.between(1, 2 * scenario_.fault_every_ms));
@@ -110,7 +107,9 @@ class FaultDrawer {
   }
 
   void add(uint32_t at, FaultKind kind) {
-    const auto away = static_cast<uint32_t>(rng_.log_uniform(20, 2500));
+    // Now and then longer than any timer: elections, deadlines and patience must run out, too.
+    const auto away = static_cast<uint32_t>(rng_.chance(1, 5) ? rng_.between(2500, 10000)
+                                                              : rng_.log_uniform(20, 2500));
     switch (kind) {
       case FaultKind::kCrash:
       case FaultKind::kPower: {
@@ -169,6 +168,7 @@ Plan generate(uint64_t seed, const Scenario& scenario) {
   plan.log_cache_kib = size(scenario.log_cache_kib, 4, 1024);
   plan.append_kib = size(scenario.append_kib, 1, 1024);
   plan.inflight_messages = size(scenario.inflight_messages, 1, 256);
+  plan.early = rng.chance(1, 3) ? 1 : 0;
   draw_ops(root.stream("ops"), scenario, plan);
   FaultDrawer(root.stream("faults"), scenario, plan).draw();
   return plan;

@@ -76,6 +76,9 @@ struct Fault {
   bool operator==(const Fault&) const = default;
 };
 
+inline constexpr uint32_t kKeysPerBucket = 12;
+inline constexpr uint32_t kChurnBuckets = 2;  // numbered after the plan's own; come and go
+
 struct Plan {
   uint64_t seed = 0;
   uint32_t nodes = 3;
@@ -86,6 +89,7 @@ struct Plan {
   uint32_t wal_segment_kib = 1024;
   uint32_t log_cache_kib = 64;  // small: entries must be read back from the log
   uint32_t append_kib = 64;
+  uint32_t early = 0;  // 1: the faults begin with the first start, not with the clients
   uint32_t inflight_messages = 256;  // appends to a follower that may wait for their answer
   std::vector<Op> ops;
   std::vector<Fault> faults;

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <functional>
@@ -92,7 +93,7 @@ struct PlanNumber {
   std::string_view name;
   uint32_t Plan::*field;
 };
-constexpr std::array<PlanNumber, 9> kPlanNumbers = {
+constexpr std::array<PlanNumber, 10> kPlanNumbers = {
     {{"nodes", &Plan::nodes},
      {"shards", &Plan::shards},
      {"buckets", &Plan::buckets},
@@ -101,7 +102,8 @@ constexpr std::array<PlanNumber, 9> kPlanNumbers = {
      {"wal_segment_kib", &Plan::wal_segment_kib},
      {"log_cache_kib", &Plan::log_cache_kib},
      {"append_kib", &Plan::append_kib},
-     {"inflight_messages", &Plan::inflight_messages}}};
+     {"inflight_messages", &Plan::inflight_messages},
+     {"early", &Plan::early}}};
 
 bool parse_line(const std::vector<std::string_view>& w, Plan& plan) {
   if (w[0] == "op") {
@@ -120,15 +122,42 @@ bool parse_line(const std::vector<std::string_view>& w, Plan& plan) {
   return false;
 }
 
-bool sane(const Plan& plan) {
-  bool ok = plan.nodes >= 1 && plan.nodes <= 16 && plan.shards >= 1 && plan.shards <= 65536 &&
-            plan.buckets >= 1 && plan.clients >= 1 && plan.clients <= 1000 &&
-            plan.wal_segment_kib >= 1 && plan.append_kib >= 1 && plan.inflight_messages >= 1;
-  for (const Op& op : plan.ops) {
-    ok = ok && op.client < plan.clients && op.node >= 1 && op.node <= plan.nodes &&
-         op.size < (8u << 20);
+bool sane(const Plan& plan, const Fault& fault) {
+  const auto node = [&](uint32_t n) { return n >= 1 && n <= plan.nodes; };
+  if (fault.at_ms > plan.duration_ms) return false;
+  switch (fault.kind) {
+    case FaultKind::kCrash:
+    case FaultKind::kPower:
+    case FaultKind::kPowerAll:
+    case FaultKind::kRestart:
+      return node(fault.a);
+    case FaultKind::kPartition:
+    case FaultKind::kOneWay:
+      return fault.a >= 1 && fault.a < (1u << plan.nodes) - 1;
+    case FaultKind::kCut:
+      return node(fault.a) && node(fault.b) && fault.a != fault.b;
+    case FaultKind::kHeal:
+    case FaultKind::kLatency:
+      return true;
   }
-  return ok;
+  return false;
+}
+
+bool sane(const Plan& plan) {
+  const bool numbers = plan.nodes >= 1 && plan.nodes <= 16 && plan.shards >= 1 &&
+                       plan.shards <= 65536 && plan.buckets >= 1 && plan.buckets <= 1000 &&
+                       plan.clients >= 1 && plan.clients <= 200 && plan.wal_segment_kib >= 1 &&
+                       plan.wal_segment_kib <= (1u << 20) && plan.append_kib >= 1 &&
+                       plan.append_kib <= (32u << 10) && plan.log_cache_kib <= (1u << 20) &&
+                       plan.inflight_messages >= 1 && plan.early <= 1;
+  const bool ops = std::all_of(plan.ops.begin(), plan.ops.end(), [&](const Op& op) {
+    return op.client < plan.clients && op.node >= 1 && op.node <= plan.nodes &&
+           op.size < (8u << 20) && op.bucket < plan.buckets + kChurnBuckets &&
+           op.key < kKeysPerBucket;
+  });
+  return numbers && ops && std::all_of(plan.faults.begin(), plan.faults.end(), [&](const Fault& f) {
+           return sane(plan, f);
+         });
 }
 
 }  // namespace

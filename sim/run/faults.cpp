@@ -41,10 +41,14 @@ void FaultDriver::power_lost(uint32_t node) {
   const auto armed = armed_.find(node);
   if (armed == armed_.end() || armed->second != FaultKind::kPowerAll) return;
   armed_.clear();
+  world_.counters().injected("power_all");
+  bool felt = false;
   for (uint32_t n = 1; n <= cluster_.nodes(); ++n) {
     cluster_.machine(n).crash_at_io(0, false);
+    felt = felt || cluster_.machine(n).disk().unsynced_changes() > 0;
     cluster_.machine(n).power_off();
   }
+  if (felt) world_.counters().effective("power_all");
 }
 
 // If the node has lived through its fault so far (too little I/O), it dies now: a planned restart always
@@ -53,12 +57,17 @@ void FaultDriver::restart(uint32_t node) {
   Machine& machine = cluster_.machine(node);
   const auto armed = armed_.find(node);
   if (machine.running() && armed != armed_.end()) {
-    const bool power = armed->second != FaultKind::kCrash;
+    const FaultKind kind = armed->second;
     machine.crash_at_io(0, false);
-    power ? machine.power_off() : machine.kill();
-    if (power) power_lost(node);
+    kind == FaultKind::kCrash ? machine.kill() : machine.power_off();
+    if (kind == FaultKind::kPowerAll) {
+      power_lost(node);
+      for (uint32_t n = 1; n <= cluster_.nodes(); ++n)
+        boot_in(50 + 7 * n, n);
+    } else {
+      boot_in(50, node);
+    }
     armed_.erase(node);
-    world_.at(world_.now() + ms(50), [this, node] { cluster_.boot(node); });
     return;
   }
   armed_.erase(node);
@@ -80,10 +89,13 @@ void FaultDriver::strike(const Fault& fault) {
       world_.network().partition(members(fault.a, true), members(fault.a, false));
       break;
     case FaultKind::kOneWay:
+      world_.counters().injected("one_way");
+      felt_before_ = world_.counters().get("partition").effective;
+      one_way_ = true;
       world_.network().block(members(fault.a, true), members(fault.a, false));
       break;
     case FaultKind::kHeal:
-      world_.network().heal();
+      end_partitions();
       break;
     case FaultKind::kCut:
       if (valid(fault.a) && valid(fault.b)) {
@@ -95,9 +107,11 @@ void FaultDriver::strike(const Fault& fault) {
       slow.latency_min += ms(fault.a);
       slow.latency_max += ms(fault.a);
       world_.network().set_all_links(slow);
-      world_.counters().both("latency");
+      world_.counters().injected("latency");
       ++slow_;
-      world_.at(world_.now() + ms(fault.b), [this] {
+      world_.at(world_.now() + ms(fault.b), [this, events = world_.events()] {
+        // Heartbeats alone are dozens of packets a second; a world without any has nobody to slow down.
+        if (world_.events() > events) world_.counters().effective("latency");
         if (--slow_ == 0) world_.network().set_all_links(world_.options().network.link);
       });
       break;
@@ -105,11 +119,34 @@ void FaultDriver::strike(const Fault& fault) {
   }
 }
 
-void FaultDriver::heal() {
-  healed_ = true;
+void FaultDriver::boot_in(uint32_t delay_ms, uint32_t node) {
+  world_.at(world_.now() + ms(delay_ms), [this, node] {
+    if (!healed_) cluster_.boot(node);
+  });
+}
+
+void FaultDriver::end_partitions() {
   world_.network().heal();
+  if (std::exchange(one_way_, false) &&
+      world_.counters().get("partition").effective > felt_before_) {
+    world_.counters().effective("one_way");
+  }
+}
+
+void FaultDriver::heal(uint32_t spare) {
+  healed_ = true;
+  end_partitions();
   world_.network().set_all_links(world_.options().network.link);
-  cluster_.boot_all();
+  if (spare != 0) {
+    cluster_.machine(spare).crash_at_io(0, false);
+    cluster_.machine(spare).power_off();
+  }
+  cluster_.boot_all(spare);
+}
+
+void FaultDriver::cut_all_power() {
+  for (uint32_t n = 1; n <= cluster_.nodes(); ++n)
+    cluster_.machine(n).power_off();
 }
 
 }  // namespace drumlin::sim

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/json.hpp>
 #include <memory>
@@ -11,10 +12,8 @@
 namespace drumlin::sim {
 namespace {
 
-constexpr Duration kPrepareLimit = 30s;
+constexpr Duration kPrepareLimit = 90s;
 constexpr Duration kHealLimit = 60s;
-// Clients that are still busy when the plan's time is over get this long before the healing.
-constexpr Duration kGrace = 2s;
 
 class OneRun {
  public:
@@ -42,6 +41,9 @@ class OneRun {
       cluster_.check_digests();
       history_.check();
     }
+    const OpCounts& counts = workload_.counts();
+    world_->trace().event(world_->now(), 0, "end", counts.answered, counts.succeeded,
+                          verdict_.what());
     return report();
   }
 
@@ -60,44 +62,67 @@ class OneRun {
   }
 
   bool prepare() {
+    if (plan_.early != 0) faults_.schedule();
     cluster_.boot_all();
     workload_.prepare();
     return until([&] { return workload_.done(); }, world_->now() + kPrepareLimit);
   }
 
   void clock() {
-    faults_.schedule();
+    if (plan_.early == 0) faults_.schedule();
     workload_.start();
     const Instant end = world_->now() + std::chrono::milliseconds(plan_.duration_ms);
-    until([] { return false; }, end);
-    until([&] { return workload_.done(); }, end + kGrace);
+    until([&] { return workload_.done(); }, end);
+    workload_.stop();
   }
 
+  // First a core comes back that holds a majority of every group and must do without the spare node; then
+  // that one; then everybody loses power once more, and what was told must still be so.
   void heal() {
-    faults_.heal();
-    const Instant limit = world_->now() + kHealLimit;
+    const uint32_t spare =
+        plan_.nodes < 3 ? 0
+                        : static_cast<uint32_t>(world_->stream("spare").between(1, plan_.nodes));
+    faults_.heal(spare);
+    if (!owed(
+            "clients", [&] { return workload_.done(); }, spare))
+      return;
+    workload_.read_back();
+    if (!owed(
+            "read back", [&] { return workload_.done(); }, spare))
+      return;
+    if (!converge(spare)) return;
+    if (spare != 0) {
+      cluster_.boot(spare);
+      if (!converge(0)) return;
+    }
+    faults_.cut_all_power();
+    world_->run_for(100ms);
+    cluster_.boot_all();
+    workload_.read_back();
+    if (!owed(
+            "read back after a power cut", [&] { return workload_.done(); }, 0))
+      return;
+    converge(0);
+  }
+
+  bool owed(const std::string& what, const std::function<bool()>& done, uint32_t spare) {
+    verdict_.evaluated("progress");
+    if (until(done, world_->now() + kHealLimit)) return !verdict_.violated();
+    verdict_.liveness(what, "not within the time owed; " + cluster_.unconverged(spare));
+    return false;
+  }
+
+  bool converge(uint32_t spare) {
     // What holds at once is not asked after every event.
     Instant next = world_->now();
-    const auto now_and_then = [&](auto&& question) {
-      return [&, question] {
-        if (world_->now() < next) return false;
-        next = world_->now() + 50ms;
-        return question();
-      };
-    };
-    if (!until([&] { return workload_.done(); }, limit)) {
-      verdict_.liveness("clients", "clients still wait for answers; " + cluster_.unconverged());
-      return;
-    }
-    workload_.read_back();
-    if (!until([&] { return workload_.done(); }, limit)) {
-      verdict_.liveness("read back", "not every key could be read; " + cluster_.unconverged());
-      return;
-    }
-    verdict_.evaluated("progress");
-    if (!until(now_and_then([&] { return cluster_.converged(); }), limit)) {
-      verdict_.liveness("converge", cluster_.unconverged());
-    }
+    return owed(
+        "converge",
+        [&] {
+          if (world_->now() < next) return false;
+          next = world_->now() + 50ms;
+          return cluster_.unconverged(spare).empty();
+        },
+        spare);
   }
 
   Report report() {
@@ -124,8 +149,13 @@ class OneRun {
       return;
     }
     out.outcome = RunOutcome::kInconclusive;
+    if (plan_.ops.empty() || out.ops.begun == 0) {
+      out.failure_class = "no operations";
+      return;
+    }
     for (const char* checker :
-         {"election", "commit", "durability", "gate", "apply", "linearizable", "progress"}) {
+         {"election", "vote", "completeness", "commit", "durability", "gate", "apply", "recovery",
+          "floor", "linearizable", "digest", "progress"}) {
       if (verdict_.evaluations().contains(checker)) continue;
       if (plan_.nodes == 1 && std::string_view(checker) == "gate")
         continue;  // nobody to promise to
@@ -133,9 +163,15 @@ class OneRun {
       out.detail = fmt::format("checker \"{}\" never ran", checker);
       return;
     }
-    if (out.ops.begun > 0 && out.ops.succeeded * 5 < out.ops.begun) {
+    if (out.ops.succeeded * 5 < out.ops.begun) {
       out.failure_class = "too few operations";
       out.detail = fmt::format("{} of {} succeeded", out.ops.succeeded, out.ops.begun);
+      return;
+    }
+    const bool felt = std::any_of(out.faults.begin(), out.faults.end(),
+                                  [](const auto& family) { return family.second.effective > 0; });
+    if (!plan_.faults.empty() && !felt) {
+      out.failure_class = "no fault was felt";
       return;
     }
     out.outcome = RunOutcome::kPass;

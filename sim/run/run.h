@@ -2,8 +2,9 @@
 //
 //   prepare   all nodes start, the plan's buckets are made; no faults
 //   clock     clients work, faults strike, as the plan says
-//   heal      all faults end, every node runs; now progress is owed: every client ends, every shard gets
-//             a leader, replicas catch up, every key can be read; within kHealLimit, or it is a liveness
+//   heal      all faults end. A core runs without one spare node (of three or more), then that one too, then
+//             all lose power once more. Each time progress is owed: every client ends, every shard gets a
+//             leader, replicas catch up, every key can be read; within kHealLimit, or it is a liveness
 //             violation
 //   judge     the checks that need the whole history
 #pragma once

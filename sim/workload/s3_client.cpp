@@ -100,6 +100,7 @@ S3Answer S3Client::send(const Endpoint& node, http::RequestHead head, std::strin
   }
   answer.status = response->head.status;
   answer.headers = std::move(response->head.headers);
+  answer.content_length = response->head.content_length.value_or(0);
   answer.body = std::move(response->body);
   const std::string_view version = answer.headers.get("x-drumlin-version");
   std::from_chars(version.data(), version.data() + version.size(), answer.version);

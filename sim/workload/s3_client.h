@@ -22,6 +22,7 @@ struct S3Answer {
   std::string code;      // of an error, "NoSuchKey"
   uint64_t version = 0;  // x-drumlin-version; 0: none
   http::Headers headers;
+  uint64_t content_length = 0;
   std::string body;
 
   bool ok() const { return status >= 200 && status < 300; }

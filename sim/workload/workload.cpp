@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 
 #include "base/digest.h"
@@ -46,10 +47,61 @@ bool worth_another_node(const S3Answer& answer) {
   return answer.outcome == Outcome::kNotDone && (answer.status == 0 || answer.status == 503);
 }
 
+// A ListObjectsV2 answer: well-formed, as many keys as it says, full if there is more.
+bool parse_page(const std::string& xml, size_t max_keys, History::Page& page, std::string& token) {
+  const auto keys = xml_elements(xml, "Key");
+  const auto etags = xml_elements(xml, "ETag");
+  const auto sizes = xml_elements(xml, "Size");
+  const auto count = xml_elements(xml, "KeyCount");
+  const auto truncated = xml_elements(xml, "IsTruncated");
+  const auto tokens = xml_elements(xml, "NextContinuationToken");
+  if (keys.size() != etags.size() || keys.size() != sizes.size() || truncated.size() != 1 ||
+      count != std::vector<std::string>{std::to_string(keys.size())} || keys.size() > max_keys) {
+    return false;
+  }
+  page.truncated = truncated.front() == "true";
+  if (page.truncated != (tokens.size() == 1) || (page.truncated && keys.size() != max_keys))
+    return false;
+  if (page.truncated) token = tokens.front();
+  for (size_t i = 0; i < keys.size(); ++i) {
+    std::string etag = etags[i];
+    // "&quot;" or a bare quote, as the XML writer likes.
+    std::erase(etag, '"');
+    for (size_t at; (at = etag.find("&quot;")) != std::string::npos;)
+      etag.erase(at, 6);
+    uint64_t size = 0;
+    std::from_chars(sizes[i].data(), sizes[i].data() + sizes[i].size(), size);
+    page.items.push_back({keys[i], etag, size});
+  }
+  return true;
+}
+
 constexpr int kAttempts = 3;
 constexpr Duration kPause = 200ms;
 
 }  // namespace
+
+// A range of a GET in one of the three forms of RFC 9110, and what it means.
+struct Workload::Asked {
+  std::string header;  // empty: all
+  std::optional<uint64_t> first;
+  std::optional<uint64_t> last;  // without `first`: so many at the end
+
+  static Asked from(uint32_t n) {
+    if (n == 0) return {};
+    const uint64_t begin = n / 2;
+    if (n % 3 == 0) return {fmt::format("bytes={}-{}", begin, begin + n - 1), begin, begin + n - 1};
+    if (n % 3 == 1) return {fmt::format("bytes={}-", begin), begin, std::nullopt};
+    return {fmt::format("bytes=-{}", n), std::nullopt, n};
+  }
+  // Of an object of so many bytes: from where, and how many; none if it cannot be satisfied.
+  std::pair<uint64_t, uint64_t> of(uint64_t size) const {
+    if (header.empty()) return {0, size};
+    if (!first) return {size - std::min(size, *last), std::min(size, *last)};
+    if (*first >= size) return {*first, 0};
+    return {*first, std::min(last.value_or(size - 1), size - 1) - *first + 1};
+  }
+};
 
 struct Workload::Client {
   Client(Runtime& r, uint32_t n) : runtime(r), number(n) {}
@@ -57,6 +109,7 @@ struct Workload::Client {
   uint32_t number;
   S3Client* s3 = nullptr;  // on its fiber's stack: connections end with the world
   uint64_t puts = 0;
+  uint32_t node = 1;  // that answered last, for persist()
 };
 
 Workload::Workload(World& world, const Plan& plan, Cluster& cluster, History& history,
@@ -119,7 +172,9 @@ void Workload::read_back() {
 void Workload::run(Client& client) {
   for (const Op& op : plan_.ops) {
     if (op.client != client.number) continue;
+    if (stopped_) return;
     (void)client.runtime.sleep_for(std::chrono::milliseconds(op.think_ms));
+    if (stopped_) return;
     ++counts_.begun;
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
       if (attempt > 0) (void)client.runtime.sleep_for(kPause);
@@ -139,8 +194,8 @@ void Workload::run(Client& client) {
 
 // Until it is answered, by any node.
 void Workload::persist(Client& client, const Op& op) {
-  for (uint32_t attempt = 0;; ++attempt) {
-    const S3Answer answer = perform(client, op, 1 + attempt % plan_.nodes);
+  for (;; client.node = 1 + client.node % plan_.nodes) {
+    const S3Answer answer = perform(client, op, client.node);
     const bool again = answer.outcome == Outcome::kUnknown || worth_another_node(answer) ||
                        answer.code == "OperationAborted";
     if (!again) return;
@@ -173,113 +228,143 @@ S3Answer Workload::perform(Client& client, const Op& op, uint32_t node_number) {
   }
   world_.trace().event(world_.now(), 1000 + client.number, "op.end", static_cast<uint64_t>(op.kind),
                        static_cast<uint64_t>(answer.status), answer.code);
-  if (answer.status >= 400 && answer.status < 500 && answer.status != 404 && answer.status != 409) {
-    verdict_.safety("answer",
-                    fmt::format("{} {}: unexpected answer {} {}", static_cast<int>(op.kind),
-                                object_target(op), answer.status, answer.code));
-  }
+  check_answer(op, answer);
   return answer;
+}
+
+// What no healthy node ever says, whatever the faults.
+void Workload::check_answer(const Op& op, const S3Answer& answer) {
+  const bool read = op.kind == OpKind::kGet || op.kind == OpKind::kHead ||
+                    op.kind == OpKind::kList || op.kind == OpKind::kHeadBucket;
+  const bool honest_500 =
+      answer.status == 500 && !read && answer.headers.get("x-drumlin-outcome") == "unknown";
+  const bool client_error = answer.status >= 400 && answer.status < 500;
+  const bool expected = answer.status == 404 || answer.status == 409 ||
+                        (answer.status == 416 && op.kind == OpKind::kGet && op.size > 0);
+  verdict_.evaluated("answer");
+  if ((client_error && !expected) ||
+      (answer.status >= 500 && answer.status != 503 && !honest_500)) {
+    verdict_.safety("answer", fmt::format("operation {} on {}: {} {}", static_cast<int>(op.kind),
+                                          object_target(op), answer.status, answer.code));
+  }
+}
+
+// An object's operation tells of its bucket, too.
+void Workload::note_bucket(const History::Start& start, const Op& op, const S3Answer& answer) {
+  const bool missing = answer.status == 404 && !answer.headers.has("x-drumlin-version");
+  if (missing) history_.saw_bucket(start, bucket_name(op.bucket), false);
+  if (answer.ok()) history_.saw_bucket(start, bucket_name(op.bucket), true);
 }
 
 S3Answer Workload::put(Client& client, const Op& op, const Endpoint& node) {
   const std::string id = fmt::format("c{}-{}", client.number, client.puts++);
   const std::string body = body_of(id, op.size);
   const std::string etag = hex(as_view(md5(body)));
-  const History::Start start = history_.begin();
+  const History::Start start = history_.begin(bucket_name(op.bucket), key_name(op.key));
   S3Answer answer =
       client.s3->put(node, bucket_name(op.bucket), key_name(op.key), body, id, op.encoding);
   if (answer.ok() && unquoted(answer.headers.get("ETag")) != etag) {
     verdict_.safety("body",
                     fmt::format("put of {} answered with ETag {}", id, answer.headers.get("ETag")));
   }
-  history_.wrote(start, bucket_name(op.bucket), key_name(op.key), History::Value{id, etag},
+  history_.wrote(start, bucket_name(op.bucket), key_name(op.key), History::Value{id, etag, op.size},
                  answer.outcome, answer.version);
+  note_bucket(start, op, answer);
   return answer;
 }
 
-void Workload::check_body(const Op& op, const S3Answer& answer, const History::Value& value) {
-  if (op.kind == OpKind::kHead) return;
+// The bytes are those that were written, all of them or those that were asked for.
+void Workload::check_body(const Asked& asked, const S3Answer& answer, const History::Value& value) {
   verdict_.evaluated("body");
-  size_t total = answer.body.size();
-  size_t first = 0;
-  if (answer.status == 206) {  // "bytes first-last/total"
-    const std::string range(answer.headers.get("Content-Range"));
-    unsigned long long from = 0, last = 0, size = 0;
-    if (std::sscanf(range.c_str(), "bytes %llu-%llu/%llu", &from, &last, &size) != 3 ||
-        last - from + 1 != answer.body.size()) {
-      verdict_.safety("body", fmt::format("{}: Content-Range {} with {} bytes", value.id, range,
-                                          answer.body.size()));
-      return;
-    }
-    first = from;
-    total = size;
-  }
-  const std::string whole = body_of(value.id, total);
-  if (whole.substr(first, answer.body.size()) != answer.body ||
+  const std::string whole = body_of(value.id, value.size);
+  const auto [first, count] = asked.of(value.size);
+  if (count != answer.body.size() || whole.substr(first, count) != answer.body ||
       hex(as_view(md5(whole))) != value.etag) {
     verdict_.safety(
-        "body", fmt::format("{}: the {} bytes from {} on are not those that were written", value.id,
-                            answer.body.size(), first));
+        "body",
+        fmt::format("{} of {} bytes: the {} bytes for \"{}\" are not those that were written",
+                    value.id, value.size, answer.body.size(), asked.header));
   }
 }
 
 S3Answer Workload::get(Client& client, const Op& op, const Endpoint& node) {
+  const bool head = op.kind == OpKind::kHead;
+  const Asked asked = head ? Asked{} : Asked::from(op.size);
   http::Headers headers;
-  if (op.kind == OpKind::kGet && op.size > 0) {
-    headers.append("Range", fmt::format("bytes={}-{}", op.size / 2, op.size / 2 + op.size - 1));
-  }
-  const History::Start start = history_.begin();
-  S3Answer answer =
-      client.s3->call(node, op.kind == OpKind::kHead ? "HEAD" : "GET", object_target(op), headers);
-  if (answer.status ==
-      416) {  // the object is too short for the range: an answer, but it names no version
-    answer.status = 404;
-    return answer;
-  }
-  if (answer.ok()) {
-    const History::Value value{std::string(answer.headers.get("x-amz-meta-id")),
-                               unquoted(answer.headers.get("ETag"))};
-    check_body(op, answer, value);
-    history_.read(start, bucket_name(op.bucket), key_name(op.key), value, answer.version);
+  if (!asked.header.empty()) headers.append("Range", asked.header);
+  const std::string bucket = bucket_name(op.bucket);
+  const std::string key = key_name(op.key);
+  const History::Start start = history_.begin(bucket, key);
+  S3Answer answer = client.s3->call(node, head ? "HEAD" : "GET", object_target(op), headers);
+  if (answer.ok() || answer.status == 416) {
+    const bool ranged = !asked.header.empty();
+    const std::string range(answer.headers.get("Content-Range"));
+    unsigned long long from = 0, last = 0, size = answer.content_length;
+    if ((answer.status == 416 && std::sscanf(range.c_str(), "bytes */%llu", &size) != 1) ||
+        (answer.ok() && (answer.status == 206) != ranged) ||
+        (answer.status == 206 &&
+         std::sscanf(range.c_str(), "bytes %llu-%llu/%llu", &from, &last, &size) != 3)) {
+      verdict_.safety("body", fmt::format("GET \"{}\": {} with Content-Range \"{}\"", asked.header,
+                                          answer.status, range));
+      return answer;
+    }
+    const auto [first, count] = asked.of(size);
+    const bool right = answer.status != 206 || (from == first && last + 1 == first + count);
+    if (!right || (ranged && (count == 0) != (answer.status == 416))) {
+      verdict_.safety("body", fmt::format("GET \"{}\" of {} bytes: {} with Content-Range \"{}\"",
+                                          asked.header, size, answer.status, range));
+      return answer;
+    }
+    if (answer.status == 416) {
+      history_.read_size(start, bucket, key, size, answer.version);
+    } else {
+      const History::Value value{std::string(answer.headers.get("x-amz-meta-id")),
+                                 unquoted(answer.headers.get("ETag")), size};
+      if (!head) check_body(asked, answer, value);
+      history_.read(start, bucket, key, value, answer.version);
+    }
   } else if (answer.status == 404 && answer.headers.has("x-drumlin-version")) {
-    history_.read(start, bucket_name(op.bucket), key_name(op.key), std::nullopt, answer.version);
+    history_.read(start, bucket, key, std::nullopt, answer.version);
   }
+  note_bucket(start, op, answer);
   return answer;
 }
 
 S3Answer Workload::remove(Client& client, const Op& op, const Endpoint& node) {
-  const History::Start start = history_.begin();
+  const History::Start start = history_.begin(bucket_name(op.bucket), key_name(op.key));
   S3Answer answer = client.s3->call(node, "DELETE", object_target(op));
   history_.wrote(start, bucket_name(op.bucket), key_name(op.key), std::nullopt, answer.outcome,
                  answer.version);
+  note_bucket(start, op, answer);
   return answer;
 }
 
+// From the beginning, below a prefix, or behind a key; page by page to the end.
 S3Answer Workload::list(Client& client, const Op& op, const Endpoint& node) {
-  const History::Start start = history_.begin();
-  S3Answer answer = client.s3->call(
-      node, "GET", fmt::format("/{}?list-type=2&max-keys={}", bucket_name(op.bucket), op.size));
-  if (!answer.ok()) return answer;
-  const auto keys = xml_elements(answer.body, "Key");
-  auto etags = xml_elements(answer.body, "ETag");
-  const auto truncated = xml_elements(answer.body, "IsTruncated");
-  if (keys.size() != etags.size() || truncated.size() != 1 ||
-      !std::is_sorted(keys.begin(), keys.end())) {
-    verdict_.safety("listing",
-                    fmt::format("a malformed or unordered page of {}", bucket_name(op.bucket)));
-    return answer;
+  const std::string prefix = op.key % 3 == 1 ? "dir/" : "";
+  std::string after = op.key % 3 == 2 ? key_name(op.key) : "";
+  const std::string base = fmt::format("/{}?list-type=2&max-keys={}{}", bucket_name(op.bucket),
+                                       op.size, prefix.empty() ? "" : "&prefix=dir%2F");
+  std::string target = base;
+  if (!after.empty())
+    target += "&start-after=" + (op.key % 4 == 3 ? "dir%2F" + after.substr(4) : after);
+  for (;;) {
+    const History::Start start = history_.begin();
+    S3Answer answer = client.s3->call(node, "GET", target);
+    note_bucket(start, op, answer);
+    if (!answer.ok()) return answer;
+    History::Page page{prefix, after, {}, false};
+    std::string token;
+    if (!parse_page(answer.body, op.size, page, token)) {
+      verdict_.safety("listing", fmt::format("a malformed page of {}: {}", target, answer.body));
+      return answer;
+    }
+    if (page.truncated) after = page.items.back().key;
+    const bool more = page.truncated;
+    history_.listed(start, bucket_name(op.bucket), std::move(page));
+    if (!more) return answer;
+    target = base + "&continuation-token=" + token;
   }
-  std::vector<History::Listed> items;
-  for (size_t i = 0; i < keys.size(); ++i) {
-    std::string etag = etags[i];
-    // "&quot;" or a bare quote, as the XML writer likes.
-    std::erase(etag, '"');
-    for (size_t at; (at = etag.find("&quot;")) != std::string::npos;)
-      etag.erase(at, 6);
-    items.push_back({keys[i], etag});
-  }
-  history_.listed(start, bucket_name(op.bucket), std::move(items), truncated.front() == "true");
-  return answer;
 }
 
 S3Answer Workload::bucket(Client& client, const Op& op, const Endpoint& node) {

@@ -15,9 +15,6 @@
 
 namespace drumlin::sim {
 
-inline constexpr uint32_t kKeysPerBucket = 12;
-inline constexpr uint32_t kChurnBuckets = 2;  // numbered after the plan's; come and go
-
 struct OpCounts {
   uint64_t begun = 0;
   uint64_t answered = 0;   // with what was asked for, or a definite "no such ..." or conflict
@@ -34,6 +31,8 @@ class Workload {
   void prepare();
   // Starts the clients. done() when each has gone through its operations.
   void start();
+  // No client begins another operation.
+  void stop() { stopped_ = true; }
   // Reads every key and bucket once more, through whichever node answers. done() when all were
   // answered, however often it took.
   void read_back();
@@ -43,6 +42,7 @@ class Workload {
 
  private:
   struct Client;
+  struct Asked;
   void spawn(size_t client, std::string_view name, std::function<void(Client&)> body);
   void run(Client& client);
   S3Answer perform(Client& client, const Op& op, uint32_t node);
@@ -51,7 +51,9 @@ class Workload {
   S3Answer remove(Client& client, const Op& op, const Endpoint& node);
   S3Answer list(Client& client, const Op& op, const Endpoint& node);
   S3Answer bucket(Client& client, const Op& op, const Endpoint& node);
-  void check_body(const Op& op, const S3Answer& answer, const History::Value& value);
+  void check_answer(const Op& op, const S3Answer& answer);
+  void note_bucket(const History::Start& start, const Op& op, const S3Answer& answer);
+  void check_body(const Asked& asked, const S3Answer& answer, const History::Value& value);
   void persist(Client& client, const Op& op);
 
   World& world_;
@@ -62,6 +64,7 @@ class Workload {
   std::vector<std::unique_ptr<Client>> clients_;
   OpCounts counts_;
   size_t busy_ = 0;
+  bool stopped_ = false;
 };
 
 }  // namespace drumlin::sim

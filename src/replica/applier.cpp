@@ -108,8 +108,12 @@ Result<QueryReply> Applier::query_on(const kv::View& view, const QueryRequest& r
   out.unsatisfiable = extent.unsatisfiable;
   out.first = extent.first;
   if (extent.count == 0) return out;
-  DRUMLIN_ASSIGN(out.body, services_.bodies.read(key_of(object->body, kGeneration), extent.first,
-                                                 extent.count, view));
+  auto body =
+      services_.bodies.read(key_of(object->body, kGeneration), extent.first, extent.count, view);
+  if (body.is(Code::kNotFound))
+    return Status(Code::kCorrupt, "a body is missing: " + body.status().message());
+  if (!body.ok()) return body.status();
+  out.body = std::move(*body);
   if (out.body.size() != extent.count)
     return Status(Code::kCorrupt, "a body is shorter than its record says");
   return out;

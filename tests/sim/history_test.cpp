@@ -45,7 +45,7 @@ class HistoryTest : public ::testing::Test {
     reply.bucket = shard::BucketRecord{"c", 1, 1, 1, state, {}};
     apply(shard::ActivateBucket{"c", 1}, reply);
   }
-  static History::Value value(const std::string& id) { return {id, "etag-" + id}; }
+  static History::Value value(const std::string& id) { return {id, "etag-" + id, 0}; }
   std::string judge() {
     history.check();
     return verdict.violated() ? verdict.checker() : "fine";
@@ -68,7 +68,7 @@ TEST_F(HistoryTest, HonestAnswersAreFine) {
   history.wrote(start, "b", "k", std::nullopt, Outcome::kDone, remove("k"));
   start = history.begin();
   history.read(start, "b", "k", std::nullopt, 2);
-  history.listed(history.begin(), "b", {}, false);
+  history.listed(history.begin(), "b", {});
   EXPECT_EQ(judge(), "fine");
 }
 
@@ -156,28 +156,61 @@ TEST_F(HistoryTest, AWriteNumberedBelowWhatWasKnown) {
 
 TEST_F(HistoryTest, AListingWithoutAKeyThatWasThere) {
   put("k", "one");
-  history.listed(history.begin(), "b", {}, false);
+  history.listed(history.begin(), "b", {});
   EXPECT_EQ(judge(), "listing");
 }
 
 TEST_F(HistoryTest, ATruncatedListingOwesNothingBehindItsEnd) {
   put("a", "one");
   put("k", "two");
-  history.listed(history.begin(), "b", {{"a", "etag-one"}}, true);
+  history.listed(history.begin(), "b", {"", "", {{"a", "etag-one", 0}}, true});
   EXPECT_EQ(judge(), "fine");
 }
 
 TEST_F(HistoryTest, AListingWithAKeyTwiceOrWithAnOldState) {
   put("a", "one");
-  history.listed(history.begin(), "b", {{"a", "etag-one"}, {"a", "etag-one"}}, false);
+  history.listed(history.begin(), "b",
+                 {"", "", {{"a", "etag-one", 0}, {"a", "etag-one", 0}}, false});
   EXPECT_EQ(judge(), "listing");
 }
 
 TEST_F(HistoryTest, AListingWithADeletedKey) {
   put("a", "one");
   remove("a");
-  history.listed(history.begin(), "b", {{"a", "etag-one"}}, false);
+  history.listed(history.begin(), "b", {"", "", {{"a", "etag-one", 0}}, false});
   EXPECT_EQ(judge(), "listing");
+}
+
+TEST_F(HistoryTest, AListingOfAWrongSizeOrBesideTheQuestion) {
+  put("dir/a", "one");
+  history.listed(history.begin(), "b", {"dir/", "", {{"dir/a", "etag-one", 0}}, false});
+  history.listed(history.begin(), "b", {"other/", "", {}, false});
+  history.listed(history.begin(), "b", {"", "dir/a", {}, false});
+  EXPECT_EQ(judge(), "fine");
+  history.listed(history.begin(), "b", {"", "dir/a", {{"dir/a", "etag-one", 0}}, false});
+  EXPECT_EQ(judge(), "listing");
+}
+
+TEST_F(HistoryTest, AListingWithAWrongSize) {
+  put("a", "one");
+  history.listed(history.begin(), "b", {"", "", {{"a", "etag-one", 7}}, false});
+  EXPECT_EQ(judge(), "listing");
+}
+
+TEST_F(HistoryTest, ASizeThatTheKeyDidNotHave) {
+  put("a", "one");
+  history.read_size(history.begin(), "b", "a", 0, 1);
+  EXPECT_EQ(judge(), "fine");
+  history.read_size(history.begin(), "b", "a", 3, 1);
+  EXPECT_EQ(judge(), "linearizable");
+}
+
+TEST_F(HistoryTest, AReadOlderThanWhatWasToldOfTheKey) {
+  put("k", "one");
+  put("k", "two");
+  history.read(history.begin("b", "k"), "b", "k", value("two"), 2);
+  history.read(history.begin("b", "k"), "b", "k", value("one"), 1);
+  EXPECT_EQ(verdict.checker(), "floor");
 }
 
 TEST_F(HistoryTest, ABucketThatWasMadeAndIsNotThere) {

@@ -7,9 +7,10 @@ import json
 import subprocess
 import sys
 
-FAMILIES = ("crash", "power", "partition", "latency", "connection_loss", "lost_write", "torn_write")
+FAMILIES = ("crash", "power", "partition", "latency", "connection_loss", "one_way", "power_all", "lost_write",
+            "torn_write")
 CHECKERS = ("election", "vote", "completeness", "commit", "apply", "gate", "durability", "recovery", "floor",
-            "linearizable", "listing", "bucket", "body", "digest", "progress")
+            "linearizable", "listing", "bucket", "body", "answer", "acknowledge", "read", "digest", "progress")
 
 
 def complaints(summary):
