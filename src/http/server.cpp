@@ -68,9 +68,14 @@ void Server::stop() {
   }
 }
 
-Status Server::drain(Instant deadline) {
+Status Server::settle(Instant deadline) {
   stop();
   if (fibers_.wait(deadline) == Wake::kNotified) return {};
+  return {Code::kTimeout, "requests are under way"};
+}
+
+Status Server::drain(Instant deadline) {
+  if (settle(deadline).ok()) return {};
   for (auto& [id, connection] : connections_)
     connection->stream.close();
   (void)fibers_.wait();

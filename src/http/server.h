@@ -40,8 +40,11 @@ class Server {
   // Accepts no more and closes the connections that wait for a request; those in an exchange finish
   // it and are closed then. Does not yield. Idempotent.
   void stop();
-  // stop(), then waits until the last connection has ended; at the deadline the rest is cut off and
-  // their handlers waited for. OK, or kTimeout if some had to be cut. Yields.
+  // stop(), then waits until the last connection has ended. OK, or kTimeout if some have not: these
+  // go on. Yields.
+  Status settle(Instant deadline);
+  // settle(); at the deadline the rest is cut off and their handlers waited for, however long they
+  // take: make what they wait for end first. OK, or kTimeout if some had to be cut. Yields.
   Status drain(Instant deadline);
 
   Endpoint local() const { return listener_->local(); }

@@ -41,8 +41,9 @@ observe::Level level_of(const Config& config) {
   return level;
 }
 
-// How long a stop waits for requests under way.
-constexpr Duration kDrainTime = 5s;
+// How long a stop waits for requests under way, and then for their answers: errors by now.
+constexpr Duration kSettleTime = 5s;
+constexpr Duration kAnswerTime = 500ms;
 
 }  // namespace
 
@@ -227,15 +228,19 @@ Status Node::Parts::stop_in_order() {
   observer.log.info("node", "stopping");
   s3_server->stop();
   api_server->stop();
-  const Instant limit = after(runtime.clock(), kDrainTime);
-  if (!s3_server->drain(limit).ok() || !api_server->drain(limit).ok()) {
-    observer.log.warn("node", "requests were cut off", {{"after_ms", to_ms(kDrainTime)}});
+  const Instant limit = after(runtime.clock(), kSettleTime);
+  if (!s3_server->settle(limit).ok() || !api_server->settle(limit).ok()) {
+    observer.log.warn("node", "requests were cut off", {{"after_ms", to_ms(kSettleTime)}});
   }
+  // A request that is left waits for a majority that may have stopped before us: this ends it.
   router->stop();
   peer_server->stop();
   for (auto& peer : peers)
     peer->stop();
   replicas->stop();
+  const Instant answered = after(runtime.clock(), kAnswerTime);
+  s3_server->drain(answered).ignore();
+  api_server->drain(answered).ignore();
   DRUMLIN_TRY(hard_states->close());
   DRUMLIN_TRY(wal->close());
   Status flushed;

@@ -162,7 +162,7 @@ class Failover(unittest.TestCase):
         for node in self.world.nodes:
             node.signal(signal.SIGTERM)
         for node in self.world.nodes:
-            self.assertTrue(node.wait_dead(10), node.id)
+            self.assertTrue(node.wait_dead(9.0), f"node {node.id} waits for requests to time out")
             self.assertEqual(node.child.returncode, 0)
         print(f"all stopped after {time.monotonic() - begin:.2f} s", flush=True)
         self.restart(self.world.nodes)

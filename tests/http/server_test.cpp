@@ -566,7 +566,9 @@ TEST_F(ServerTest, DrainCutsAtItsDeadline) {
     auto stream = dial();
     ASSERT_TRUE(stream->write_all("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n").ok());
     (void)world.sleep_for(1s);
-    EXPECT_EQ(server->drain(after(world.clock(), 10s)).code(), Code::kTimeout);
+    EXPECT_EQ(server->settle(after(world.clock(), 2s)).code(), Code::kTimeout);
+    EXPECT_EQ(server->connections(), 1u) << "not cut yet";
+    EXPECT_EQ(server->drain(after(world.clock(), 8s)).code(), Code::kTimeout);
     EXPECT_EQ(world.clock().seconds(), 11);
     EXPECT_EQ(server->connections(), 0u);
   });
