@@ -88,7 +88,7 @@ class OneRun {
       return;
     workload_.read_back();
     if (!owed(
-            "read back", [&] { return workload_.done(); }, spare))
+            "read_back", [&] { return workload_.done(); }, spare))
       return;
     if (!converge(spare)) return;
     if (spare != 0) {
@@ -100,7 +100,7 @@ class OneRun {
     cluster_.boot_all();
     workload_.read_back();
     if (!owed(
-            "read back after a power cut", [&] { return workload_.done(); }, 0))
+            "read_back", [&] { return workload_.done(); }, 0))
       return;
     converge(0);
   }
