@@ -19,6 +19,10 @@ namespace {
 
 constexpr size_t kPiecesPerCall = 64;
 constexpr int kBacklog = 4096;
+// A socket that is always ready would let its fiber run for ever: after so much without a wait the
+// others, the timers and the other sockets get their turn.
+constexpr size_t kCallsPerTurn = 16;
+constexpr size_t kBytesPerTurn = 256 * 1024;
 
 bool would_block(int error) {
   return error == EAGAIN || error == EWOULDBLOCK;
@@ -62,6 +66,18 @@ class Socket final : public Watch {
     writable_.notify_all();
   }
 
+  // May yield. did() counts what was done without a wait, waited() begins anew.
+  void give_others_a_turn() {
+    if (calls_ < kCallsPerTurn && bytes_ < kBytesPerTurn) return;
+    waited();
+    reactor_.scheduler().yield();
+  }
+  void did(size_t bytes) {
+    ++calls_;
+    bytes_ += bytes;
+  }
+  void waited() { calls_ = bytes_ = 0; }
+
   bool closed() const { return !fd_.valid(); }
   int fd() const { return fd_.get(); }
   Instant now() const { return reactor_.now(); }
@@ -74,6 +90,8 @@ class Socket final : public Watch {
   Reactor& reactor_;
   Fd fd_;
   bool watched_ = false;
+  size_t calls_ = 0;  // since the last wait or turn, in both directions
+  size_t bytes_ = 0;
 };
 
 // The loop of all calls: `attempt` does the system call and returns its result, -1 with errno as
@@ -81,13 +99,18 @@ class Socket final : public Watch {
 template <typename Attempt>
 Result<size_t> until_done(Socket& socket, WaitQueue& queue, const Instant& deadline,
                           Attempt attempt) {
+  socket.give_others_a_turn();
   for (;;) {
     if (socket.closed()) return closed_by_us();
     if (deadline <= socket.now()) return Status(Code::kTimeout, "deadline passed");
     const ssize_t n = retry_interrupted(attempt);
-    if (n >= 0) return static_cast<size_t>(n);
+    if (n >= 0) {
+      socket.did(static_cast<size_t>(n));
+      return static_cast<size_t>(n);
+    }
     if (!would_block(errno)) return Status(Code::kClosed, error_text(errno));
     (void)queue.wait(deadline);
+    socket.waited();
   }
 }
 
@@ -167,12 +190,14 @@ class SocketListener final : public Listener {
   Result<std::unique_ptr<Stream>> accept() override {
     const std::shared_ptr<Socket> socket = socket_;
     for (;;) {
+      socket->give_others_a_turn();
       if (socket->closed()) return closed_by_us();
       SocketAddress peer;
       Fd fd(retry_interrupted([&] {
         return ::accept4(socket->fd(), peer.raw(), &peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
       }));
       const int error = errno;
+      socket->did(0);
       if (fd.valid()) {
         auto accepted = std::make_shared<Socket>(socket->reactor(), std::move(fd));
         DRUMLIN_TRY(accepted->watch());
@@ -180,7 +205,10 @@ class SocketListener final : public Listener {
       }
       if (is_exhausted(error)) return Status(Code::kExhausted, "accept: " + error_text(error));
       // Any other error is about the one connection that came first, which is gone (accept(2)).
-      if (would_block(error)) (void)socket->readable_.wait();
+      if (would_block(error)) {
+        (void)socket->readable_.wait();
+        socket->waited();
+      }
     }
   }
   void close() override { socket_->close(); }

@@ -115,6 +115,8 @@ void Server::serve(std::unique_ptr<Stream> stream, bool refused) {
     if (next != Next::kRequest) break;
     connection.in_exchange = true;
     next = serve_request(connection);
+    // Pipelined requests need no wait between them: others get their turn.
+    if (next == Next::kRequest) runtime_.scheduler().yield();
     if (next == Next::kRequest && stopping_) next = Next::kLinger;
     connection.in_exchange = next != Next::kRequest;
   }

@@ -5,6 +5,7 @@
 #include "base/codec.h"
 #include "base/digest.h"
 #include "observe/log.h"
+#include "rpc/frame.h"
 
 namespace drumlin::node {
 namespace {
@@ -15,6 +16,28 @@ Status bad(std::string message) {
 
 bool is_loopback(const std::string& host) {
   return host == "::1" || host.starts_with("127.");
+}
+
+// What the parts CHECK, or could never do their work without.
+Status validate_sizes(const Config& config) {
+  constexpr uint64_t kMaxSegmentBytes = uint64_t{1} << 31;  // wal/ counts offsets in 32 bits
+  // Beside its entries a message has a head; the last entry may go past the limit.
+  constexpr size_t kMaxAppendBytes = rpc::kMaxFramePayloadBytes / 2;
+  constexpr size_t kObjectBytes = 8u << 20;  // the largest body there may be
+  if (config.wal_segment_bytes == 0 || config.wal_segment_bytes > kMaxSegmentBytes) {
+    return bad("storage.wal_segment_bytes must be 1.." + std::to_string(kMaxSegmentBytes) +
+               " (2 GiB), not " + std::to_string(config.wal_segment_bytes));
+  }
+  if (config.limits.append_bytes == 0 || config.limits.append_bytes > kMaxAppendBytes) {
+    return bad("limits.append_bytes must be 1.." + std::to_string(kMaxAppendBytes) +
+               " (32 MiB, half of what a frame between nodes carries), not " +
+               std::to_string(config.limits.append_bytes));
+  }
+  if (config.limits.body_bytes_in_flight < kObjectBytes) {
+    return bad("limits.body_bytes_in_flight must be at least " + std::to_string(kObjectBytes) +
+               " (8 MiB, one object), not " + std::to_string(config.limits.body_bytes_in_flight));
+  }
+  return {};
 }
 
 }  // namespace
@@ -54,6 +77,7 @@ Status Config::validate() {
   if (kv_engine != "rocksdb" && kv_engine != "memory") {
     return bad("storage.kv must be \"rocksdb\" or \"memory\", not \"" + kv_engine + "\"");
   }
+  DRUMLIN_TRY(validate_sizes(*this));
   observe::Level level;
   if (!observe::parse_level(log_level, level)) {
     return bad("log.level must be debug, info, warn or error, not \"" + log_level + "\"");

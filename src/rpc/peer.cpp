@@ -27,6 +27,7 @@ struct Peer::LaneState {
   std::deque<Frame> queue;
   size_t queued_bytes = 0;
   WaitQueue work;                 // the queue has something, or the connection is gone
+  Stream* handshaking = nullptr;  // connected, but not live yet
   FrameStream* frames = nullptr;  // the live connection
   bool broken = false;
 };
@@ -57,6 +58,7 @@ void Peer::start() {
 void Peer::stop() {
   stopping_.cancel();
   for (auto& lane : lanes_) {
+    if (lane->handshaking != nullptr) lane->handshaking->close();
     if (lane->frames != nullptr) lane->frames->stream().close();
   }
 }
@@ -128,14 +130,24 @@ void Peer::run_lane(Lane lane) {
   }
 }
 
+Result<Session> Peer::shake_hands(LaneState& state, Lane lane, Stream& stream) {
+  struct Registration {
+    Registration(Stream*& place, Stream& value) : slot(place) { slot = &value; }
+    ~Registration() { slot = nullptr; }
+    Stream*& slot;
+  };
+  const Registration registration(state.handshaking, stream);
+  const Instant limit = after(runtime_.clock(), options_.handshake_timeout);
+  stream.set_read_deadline(limit);
+  stream.set_write_deadline(limit);
+  return dial_handshake(runtime_, stream, self_, membership_, node_, static_cast<uint8_t>(lane));
+}
+
 Status Peer::run_connection(LaneState& state, Lane lane) {
   DRUMLIN_ASSIGN(auto stream, runtime_.network().connect(
                                   endpoint_, after(runtime_.clock(), options_.connect_timeout)));
-  const Instant limit = after(runtime_.clock(), options_.handshake_timeout);
-  stream->set_read_deadline(limit);
-  stream->set_write_deadline(limit);
-  DRUMLIN_ASSIGN(Session session, dial_handshake(runtime_, *stream, self_, membership_, node_,
-                                                 static_cast<uint8_t>(lane)));
+  if (stopping_.cancelled()) return {Code::kCancelled, "stopping"};
+  DRUMLIN_ASSIGN(Session session, shake_hands(state, lane, *stream));
   if (stopping_.cancelled()) return {Code::kCancelled, "stopping"};
   stream->set_read_deadline(kNever);
   stream->set_write_deadline(kNever);
@@ -199,12 +211,15 @@ void Peer::read_replies(LaneState&, FrameStream& frames) {
     if (!frame.ok()) return;
     if (frame->type != FrameType::kReply) return;  // acceptors only reply
     const auto call = calls_.find(frame->call);
-    if (call == calls_.end()) continue;  // answered after its deadline
-    if (frame->code == Code::kOk) {
+    if (call == calls_.end()) {
+      // Answered after its deadline.
+    } else if (frame->code == Code::kOk) {
       call->second->finish({}, std::move(frame->payload));
     } else {
       call->second->finish({frame->code, std::move(frame->payload)});
     }
+    // Frames that were read ahead come without a wait: others get their turn between them.
+    runtime_.scheduler().yield();
   }
 }
 

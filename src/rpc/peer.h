@@ -45,7 +45,8 @@ class Peer {
        NodeId node, Endpoint endpoint, PeerOptions options);
   ~Peer();
 
-  // Starts the dialling fibers. stop() ends them; both are idempotent and do not yield.
+  // Starts the dialling fibers. stop() ends them, a connect under way at its timeout at the latest;
+  // both are idempotent and do not yield.
   void start();
   void stop();
 
@@ -64,6 +65,7 @@ class Peer {
   struct LaneState;
   void run_lane(Lane lane);
   Status run_connection(LaneState& state, Lane lane);
+  Result<Session> shake_hands(LaneState& state, Lane lane, Stream& stream);
   void write_frames(LaneState& state, FrameStream& frames);
   void read_replies(LaneState& state, FrameStream& frames);
   void fail_calls(const Status& sent_status);

@@ -1,5 +1,6 @@
 #include "rpc/server.h"
 
+#include <algorithm>
 #include <deque>
 #include <vector>
 
@@ -7,17 +8,74 @@ namespace drumlin::rpc {
 
 // Shared by the reading fiber, the writing fiber and every running request.
 struct Server::Connection {
-  Connection(Runtime& runtime, std::unique_ptr<Stream> stream, Session session, size_t max_requests)
+  Connection(Runtime& runtime, std::unique_ptr<Stream> stream, Session session)
       : peer(session.peer.node),
+        lane(session.lane),
         frames(std::move(stream), std::move(session.send_key), std::move(session.receive_key)),
         work(runtime.scheduler(), runtime.clock()),
-        permits(runtime.scheduler(), runtime.clock(), max_requests) {}
+        room(runtime.scheduler(), runtime.clock()) {}
+
+  // Ends both fibers. Idempotent.
+  void end() {
+    frames.stream().close();
+    gone.cancel();
+  }
+
   NodeId peer;
+  uint8_t lane;
   FrameStream frames;
   std::deque<Frame> replies;
-  WaitQueue work;
-  Semaphore permits;
-  bool broken = false;
+  size_t requests = 0;     // running, or their replies not yet written
+  size_t reply_bytes = 0;  // not yet written
+  WaitQueue work;          // there are replies
+  WaitQueue room;          // replies were written
+  Cancellation gone;
+};
+
+// Asks the real Membership, and notes on the way how far the dialer has come: check_member() is
+// asked once its Hello is there, admit() once it has proven the secret.
+class Server::Arrival final : public Membership {
+ public:
+  Arrival(Server& server, Stream& stream)
+      : server_(server),
+        stream_(stream),
+        id_(server.next_connection_++),
+        limit_(after(server.runtime_.clock(), server.options_.handshake_timeout)) {
+    server_.make_room_for_a_stranger();
+    server_.strangers_.emplace(id_, Stranger{&stream, false});
+    server_.streams_.emplace(id_, &stream);
+    stream.set_write_deadline(limit_);
+    stream.set_read_deadline(
+        std::min(limit_, after(server.runtime_.clock(), server.options_.hello_timeout)));
+  }
+  ~Arrival() override {
+    server_.strangers_.erase(id_);
+    server_.streams_.erase(id_);
+  }
+  Arrival(const Arrival&) = delete;
+  Arrival& operator=(const Arrival&) = delete;
+
+  Status check_member(NodeId node) const override {
+    DRUMLIN_TRY(server_.membership_.check_member(node));
+    const auto stranger = server_.strangers_.find(id_);
+    if (stranger != server_.strangers_.end()) stranger->second.greeted = true;
+    stream_.set_read_deadline(limit_);
+    return {};
+  }
+  Status admit(const PeerIdentity& peer) override {
+    server_.strangers_.erase(id_);
+    return server_.membership_.admit(peer);
+  }
+  void recorded_by(NodeId peer) override { server_.membership_.recorded_by(peer); }
+  void refused_by(NodeId peer, const Status& why) override {
+    server_.membership_.refused_by(peer, why);
+  }
+
+ private:
+  Server& server_;
+  Stream& stream_;
+  const uint64_t id_;
+  const Instant limit_;
 };
 
 Server::Server(Runtime& runtime, observe::Observer observer, const Identity& self,
@@ -53,28 +111,28 @@ void Server::accept_loop() {
       (void)runtime_.sleep_for(100ms);
       continue;
     }
-    if (streams_.size() >= options_.max_connections) continue;  // closes it
     // A std::function is copyable, a stream is not.
     auto shared = std::make_shared<std::unique_ptr<Stream>>(std::move(*stream));
     runtime_.spawn("rpc connection", [this, shared] { serve(std::move(*shared)); });
+    // It makes room for itself before the next one is accepted.
+    runtime_.scheduler().yield();
+  }
+}
+
+void Server::make_room_for_a_stranger() {
+  while (!strangers_.empty() && strangers_.size() >= options_.max_handshakes) {
+    auto victim = std::find_if(strangers_.begin(), strangers_.end(),
+                               [](const auto& entry) { return !entry.second.greeted; });
+    if (victim == strangers_.end()) victim = strangers_.begin();
+    victim->second.stream->close();
+    strangers_.erase(victim);
   }
 }
 
 void Server::serve(std::unique_ptr<Stream> stream) {
-  struct Registration {
-    Registration(std::map<uint64_t, Stream*>& map, uint64_t key, Stream* value)
-        : streams(map), id(key) {
-      streams.emplace(id, value);
-    }
-    ~Registration() { streams.erase(id); }
-    std::map<uint64_t, Stream*>& streams;
-    uint64_t id;
-  };
-  const Instant limit = after(runtime_.clock(), options_.handshake_timeout);
-  stream->set_read_deadline(limit);
-  stream->set_write_deadline(limit);
-  const Registration registration(streams_, next_connection_++, stream.get());
-  auto session = accept_handshake(runtime_, *stream, self_, membership_);
+  if (stopping_) return;
+  Arrival arrival(*this, *stream);
+  auto session = accept_handshake(runtime_, *stream, self_, arrival);
   if (!session.ok()) {
     observer_.log.warn(
         "rpc", "refused a peer",
@@ -84,17 +142,35 @@ void Server::serve(std::unique_ptr<Stream> stream) {
   if (stopping_) return;
   stream->set_read_deadline(kNever);
   stream->set_write_deadline(kNever);
-  auto connection = std::make_shared<Connection>(runtime_, std::move(stream), std::move(*session),
-                                                 options_.max_requests_per_connection);
+  converse(std::make_shared<Connection>(runtime_, std::move(stream), std::move(*session)));
+}
+
+void Server::converse(const std::shared_ptr<Connection>& connection) {
+  struct Registration {
+    Registration(Server& owner, Connection& mine)
+        : server(owner), connection(mine), key(mine.peer, mine.lane) {
+      Connection*& slot = server.conversations_[key];
+      // The peer has dialled anew, so it has given the old one up, which may be half open here.
+      if (slot != nullptr) slot->end();
+      slot = &connection;
+    }
+    ~Registration() {
+      const auto slot = server.conversations_.find(key);
+      if (slot != server.conversations_.end() && slot->second == &connection)
+        server.conversations_.erase(slot);
+    }
+    Server& server;
+    Connection& connection;
+    std::pair<NodeId, uint8_t> key;
+  };
+  const Registration registration(*this, *connection);
   runtime_.spawn("rpc replies", [this, connection] { write_replies(*connection); });
   read_frames(connection);
-  connection->broken = true;
-  connection->frames.stream().close();
-  connection->work.notify_all();
+  connection->end();
 }
 
 void Server::read_frames(const std::shared_ptr<Connection>& connection) {
-  for (;;) {
+  while (!connection->gone.cancelled() && !stopping_) {
     auto frame = connection->frames.read();
     if (!frame.ok()) {
       if (frame.is(Code::kCorrupt)) {
@@ -105,32 +181,46 @@ void Server::read_frames(const std::shared_ptr<Connection>& connection) {
     }
     if (frame->type == FrameType::kMessage) {
       handler_.on_message(connection->peer, frame->kind, std::move(frame->payload));
-      continue;
+    } else {
+      if (frame->type != FrameType::kRequest) return;  // dialers only speak
+      if (!await_room(*connection)) return;
+      spawn_request(connection, std::move(*frame));
     }
-    if (frame->type != FrameType::kRequest) return;  // dialers only speak
-    if (!connection->permits.acquire(1).ok() || connection->broken) return;
-    auto request = std::make_shared<Frame>(std::move(*frame));
-    runtime_.spawn("rpc request", [this, connection, request] {
-      auto reply =
-          handler_.on_request(connection->peer, request->kind, std::move(request->payload));
-      Frame out{FrameType::kReply, request->kind, reply.code(), request->call, {}};
-      out.payload = reply.ok() ? std::move(*reply) : reply.status().message();
-      connection->permits.release(1);
-      if (connection->broken) return;
-      connection->replies.push_back(std::move(out));
-      connection->work.notify_one();
-    });
+    // Frames that were read ahead come without a wait: others get their turn between them.
+    runtime_.scheduler().yield();
   }
+}
+
+// False: the connection is gone.
+bool Server::await_room(Connection& connection) {
+  while (connection.requests >= options_.max_requests_per_connection ||
+         connection.reply_bytes >= options_.max_reply_bytes_per_connection) {
+    if (connection.room.wait(kNever, &connection.gone) != Wake::kNotified) return false;
+  }
+  return !connection.gone.cancelled();
+}
+
+void Server::spawn_request(const std::shared_ptr<Connection>& connection, Frame frame) {
+  ++connection->requests;
+  auto request = std::make_shared<Frame>(std::move(frame));
+  runtime_.spawn("rpc request", [this, connection, request] {
+    auto reply = handler_.on_request(connection->peer, request->kind, std::move(request->payload));
+    if (connection->gone.cancelled()) return;
+    Frame out{FrameType::kReply, request->kind, reply.code(), request->call, {}};
+    out.payload = reply.ok() ? std::move(*reply) : reply.status().message();
+    connection->reply_bytes += out.wire_bytes();
+    connection->replies.push_back(std::move(out));
+    connection->work.notify_one();
+  });
 }
 
 void Server::write_replies(Connection& connection) {
   std::vector<Frame> batch;
-  while (!connection.broken) {
+  while (!connection.gone.cancelled()) {
     if (connection.replies.empty()) {
-      (void)connection.work.wait();
+      (void)connection.work.wait(kNever, &connection.gone);
       continue;
     }
-    batch.clear();
     size_t bytes = 0;
     while (!connection.replies.empty() && batch.size() < 64 && bytes < (1u << 20)) {
       bytes += connection.replies.front().wire_bytes();
@@ -139,9 +229,12 @@ void Server::write_replies(Connection& connection) {
     }
     connection.frames.stream().set_write_deadline(after(runtime_.clock(), options_.write_timeout));
     if (!connection.frames.write(batch).ok()) break;
+    connection.requests -= batch.size();
+    connection.reply_bytes -= bytes;
+    batch.clear();
+    connection.room.notify_all();
   }
-  connection.broken = true;
-  connection.frames.stream().close();
+  connection.end();
 }
 
 }  // namespace drumlin::rpc

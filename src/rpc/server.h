@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "observe/observer.h"
 #include "rpc/frame.h"
@@ -24,10 +25,16 @@ class Handler {
 };
 
 struct ServerOptions {
-  Duration handshake_timeout = 5s;
+  Duration hello_timeout = 2s;      // from the connection's arrival to the dialer's Hello
+  Duration handshake_timeout = 5s;  // the whole handshake
   Duration write_timeout = 10s;
-  size_t max_connections = 256;
-  size_t max_requests_per_connection = 512;  // beyond it the connection is not read
+  // Of dialers that have not proven the secret yet. One more drops the oldest, preferably one that
+  // has not even sent its Hello. Proven peers are not counted: a peer has one connection a lane,
+  // and a new one ends the one before.
+  size_t max_handshakes = 64;
+  // Beyond either the connection is not read. A request counts until its reply is written.
+  size_t max_requests_per_connection = 512;
+  size_t max_reply_bytes_per_connection = 64u << 20;  // waiting to be written
 };
 
 class Server {
@@ -41,9 +48,19 @@ class Server {
 
  private:
   struct Connection;
+  class Arrival;
+  // A connection whose dialer has proven nothing yet.
+  struct Stranger {
+    Stream* stream = nullptr;
+    bool greeted = false;  // its Hello was fit for this node
+  };
   void accept_loop();
   void serve(std::unique_ptr<Stream> stream);
+  void make_room_for_a_stranger();
+  void converse(const std::shared_ptr<Connection>& connection);
   void read_frames(const std::shared_ptr<Connection>& connection);
+  bool await_room(Connection& connection);
+  void spawn_request(const std::shared_ptr<Connection>& connection, Frame frame);
   void write_replies(Connection& connection);
 
   Runtime& runtime_;
@@ -53,7 +70,9 @@ class Server {
   Handler& handler_;
   std::unique_ptr<Listener> listener_;
   ServerOptions options_;
-  std::map<uint64_t, Stream*> streams_;
+  std::map<uint64_t, Stream*> streams_;                              // all, by order of arrival
+  std::map<uint64_t, Stranger> strangers_;                           // of those, the unproven
+  std::map<std::pair<NodeId, uint8_t>, Connection*> conversations_;  // by peer and lane
   uint64_t next_connection_ = 0;
   bool stopping_ = false;
 };

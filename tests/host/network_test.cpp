@@ -377,6 +377,56 @@ class FullListener {
   uint16_t port_ = 0;
 };
 
+// A socket that is always ready gives its fiber no reason to wait.
+TEST(Network, FiberWithMuchToReadOrWriteLetsOthersRun) {
+  with_pair([](Runtime& runtime, Stream& client, Stream& server) {
+    const auto turns_during = [&](const std::function<void()>& work) {
+      bool ended = false;
+      size_t turns = 0;
+      Fibers others(runtime);
+      others.spawn([&] {
+        for (; !ended; ++turns)
+          runtime.scheduler().yield();
+      });
+      runtime.scheduler().yield();
+      const size_t before = turns;
+      work();
+      const size_t during = turns - before;
+      ended = true;
+      others.wait();
+      return during;
+    };
+    EXPECT_GE(turns_during([&] {
+                for (int i = 0; i < 400; ++i)
+                  ASSERT_TRUE(client.write_all("x").ok());
+              }),
+              20u);
+    EXPECT_GE(turns_during([&] {
+                char byte[1];
+                for (int i = 0; i < 400; ++i)
+                  ASSERT_TRUE(server.read_exact(byte).ok());
+              }),
+              20u);
+  });
+}
+
+TEST(Network, FiberThatAlwaysHasToReadLetsTimersFire) {
+  with_pair([](Runtime& runtime, Stream& client, Stream& server) {
+    Fibers fibers(runtime);
+    bool ended = false;
+    fibers.spawn([&] {
+      (void)runtime.sleep_for(20ms);
+      ended = true;
+    });
+    char byte[1];
+    while (!ended) {
+      ASSERT_TRUE(client.write_all("x").ok());
+      ASSERT_TRUE(server.read_exact(byte).ok());
+    }
+    fibers.wait();
+  });
+}
+
 TEST(Network, ConnectDeadline) {
   on_host([](Runtime& runtime) {
     const FullListener full;

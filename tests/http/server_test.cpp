@@ -89,6 +89,27 @@ using Lines = std::vector<std::string>;
 
 const std::string kGet = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
 
+TEST_F(ServerTest, PipelinedRequestsLetOthersRun) {
+  serve();
+  std::string requests;
+  for (int i = 0; i < 50; ++i)
+    requests += kGet;
+  size_t turns = 0;
+  world.spawn("other", [&] {
+    while (server->requests() < 50) {
+      if (server->requests() > 0) ++turns;
+      world.scheduler().yield();
+    }
+  });
+  world.run([&] {
+    auto stream = dial();
+    ASSERT_TRUE(stream->write_all(requests).ok());
+    stream->shutdown_write();
+    EXPECT_EQ(occurrences(read_all(*stream, world.clock()), "200 OK"), 50u);
+  });
+  EXPECT_GE(turns, 40u);
+}
+
 TEST_F(ServerTest, AnswersDoNotDependOnHowBytesArrive) {
   serve();
   const std::string requests =

@@ -69,6 +69,14 @@ TEST(ConfigValidate, SaysWhatIsWrong) {
       {[](Config& c) { c.peer_port = c.api_port; },
        "ports.s3, ports.api and ports.peer must differ"},
       {[](Config& c) { c.kv_engine = "leveldb"; }, "not \"leveldb\""},
+      {[](Config& c) { c.wal_segment_bytes = 0; }, "storage.wal_segment_bytes must be 1.."},
+      {[](Config& c) { c.wal_segment_bytes = (uint64_t{1} << 31) + 1; },
+       "storage.wal_segment_bytes must be 1..2147483648 (2 GiB), not 2147483649"},
+      {[](Config& c) { c.limits.append_bytes = 0; }, "limits.append_bytes must be 1.."},
+      {[](Config& c) { c.limits.append_bytes = (32u << 20) + 1; },
+       "limits.append_bytes must be 1..33554432 (32 MiB"},
+      {[](Config& c) { c.limits.body_bytes_in_flight = (8u << 20) - 1; },
+       "limits.body_bytes_in_flight must be at least 8388608 (8 MiB, one object), not 8388607"},
       {[](Config& c) { c.log_level = "loud"; }, "not \"loud\""},
       {[](Config& c) { c.timers.tick = 0ms; }, "timers: "},
       {[](Config& c) { c.timers.heartbeat_ticks = 0; }, "timers: "},
@@ -84,6 +92,15 @@ TEST(ConfigValidate, SaysWhatIsWrong) {
   }
   EXPECT_TRUE(cluster(64).validate().ok());
   EXPECT_FALSE(cluster(65).validate().ok());
+}
+
+TEST(ConfigValidate, SizesAtTheirBoundsAreGood) {
+  Config config = cluster(3);
+  config.wal_segment_bytes = uint64_t{1} << 31;
+  config.limits.append_bytes = 32u << 20;
+  config.limits.body_bytes_in_flight = 8u << 20;
+  const Status status = config.validate();
+  EXPECT_TRUE(status.ok()) << status.to_string();
 }
 
 TEST(ConfigValidate, WithoutASecretPeersBindToLoopbackOnly) {

@@ -298,7 +298,116 @@ TEST_F(PeerTest, SilentConnectionsAreClosedAfterTheHandshakeTimeout) {
       const auto n = stream->read_some(byte);
       if (!n.ok() || *n == 0) break;
     }
-    EXPECT_EQ(world.clock().now() - began, server_options.handshake_timeout);
+    EXPECT_EQ(world.clock().now() - began, server_options.hello_timeout);
+  });
+}
+
+TEST_F(PeerTest, StrangersDoNotKeepPeersOut) {
+  server_options.max_handshakes = 4;
+  world.run([&] {
+    serve();
+    std::vector<std::unique_ptr<Stream>> strangers;
+    for (int i = 0; i < 20; ++i)
+      strangers.push_back(world.connect(kThere, kNever).value());
+    dial();
+    ASSERT_TRUE(world.sleep_for(10ms).ok());
+    EXPECT_TRUE(up());
+    char byte[1];
+    (void)strangers.front()->read_some(byte).ok();
+    EXPECT_LT(world.clock().now().time_since_epoch(), 1s) << "the oldest was closed at once";
+    // The proven ones are no strangers any more.
+    for (int i = 0; i < 20; ++i)
+      strangers.push_back(world.connect(kThere, kNever).value());
+    ASSERT_TRUE(world.sleep_for(10ms).ok());
+    EXPECT_EQ(call(kEcho, "still").value(), "1:still");
+    peer->stop();
+    server->stop();
+  });
+}
+
+// As after a partition: the server still holds what the dialer has given up.
+TEST_F(PeerTest, NewConnectionOfAPeerEndsTheOneBefore) {
+  run([&] {
+    auto stream = world.connect(kThere, kNever).value();
+    const auto session = dial_handshake(world, *stream, one, members, NodeId(2), 7);
+    ASSERT_TRUE(session.ok()) << session.status().to_string();
+    auto next = world.connect(kThere, kNever).value();
+    ASSERT_TRUE(dial_handshake(world, *next, one, members, NodeId(2), 7).ok());
+    const Instant began = world.clock().now();
+    char byte[1];
+    (void)stream->read_some(byte).ok();
+    EXPECT_EQ(world.clock().now(), began) << "ended at once";
+    EXPECT_EQ(call(kEcho, "other lane").value(), "1:other lane");
+  });
+}
+
+// A dialer that reads no replies: requests whose replies cannot be written count still.
+struct DeafTest : PeerTest {
+  void ask_without_reading(size_t requests, size_t reply_bytes) {
+    world.capacity = 1u << 20;
+    world.run([&] {
+      serve();
+      auto stream = world.connect(kThere, kNever).value();
+      auto session = dial_handshake(world, *stream, one, members, NodeId(2), 1);
+      ASSERT_TRUE(session.ok()) << session.status().to_string();
+      static_cast<PipeStream&>(*stream).in().capacity = 1;
+      FrameStream frames(std::move(stream), session->send_key, session->receive_key);
+      std::vector<Frame> asked;
+      for (size_t i = 0; i < requests; ++i)
+        asked.push_back({FrameType::kRequest, kEcho, Code::kOk, i, std::string(reply_bytes, 'x')});
+      ASSERT_TRUE(frames.write(asked).ok());
+      ASSERT_TRUE(world.sleep_for(5s).ok());
+      taken_while_deaf = echo.requests;
+      static_cast<PipeStream&>(frames.stream()).in().capacity = 1u << 20;
+      static_cast<PipeStream&>(frames.stream()).in().writers.notify_all();
+      for (size_t i = 0; i < requests; ++i)
+        ASSERT_TRUE(frames.read().ok()) << i;
+      frames.stream().close();
+      server->stop();
+    });
+    EXPECT_EQ(echo.requests, requests) << "none was lost";
+  }
+  size_t taken_while_deaf = 0;
+};
+
+TEST_F(DeafTest, RequestCountsUntilItsReplyIsWritten) {
+  server_options.max_requests_per_connection = 3;
+  ask_without_reading(10, 10);
+  EXPECT_EQ(taken_while_deaf, 3u);
+}
+
+TEST_F(DeafTest, ConnectionIsNotReadWhileTooManyReplyBytesWait) {
+  server_options.max_reply_bytes_per_connection = 3000;
+  ask_without_reading(10, 1000);
+  EXPECT_EQ(taken_while_deaf, 3u);
+}
+
+TEST_F(PeerTest, ManyFramesAtOnceLetOthersRun) {
+  run([&] {
+    for (int i = 0; i < 60; ++i)
+      ASSERT_TRUE(peer->send(Lane::kBulk, 7, "m"));
+    size_t turns = 0;
+    world.spawn("other", [&] {
+      while (echo.messages.size() < 60) {
+        if (!echo.messages.empty()) ++turns;
+        world.scheduler().yield();
+      }
+    });
+    ASSERT_TRUE(world.sleep_for(1s).ok());
+    EXPECT_GE(turns, 50u);
+  });
+}
+
+TEST_F(PeerTest, StopEndsAHandshakeAtOnce) {
+  world.run([&] {
+    auto silent = world.listen(kThere).value();
+    dial();
+    ASSERT_TRUE(world.sleep_for(10ms).ok());
+    ASSERT_EQ(world.connects, 2u);
+    const size_t fibers = world.domain().fibers();
+    peer->stop();
+    ASSERT_TRUE(world.sleep_for(1ms).ok());
+    EXPECT_EQ(world.domain().fibers(), fibers - 2) << "both lanes have ended";
   });
 }
 
