@@ -385,8 +385,10 @@ TEST(Network, FiberWithMuchToReadOrWriteLetsOthersRun) {
       size_t turns = 0;
       Fibers others(runtime);
       others.spawn([&] {
-        for (; !ended; ++turns)
+        while (!ended) {
           runtime.scheduler().yield();
+          ++turns;
+        }
       });
       runtime.scheduler().yield();
       const size_t before = turns;
