@@ -22,8 +22,9 @@ struct Member {
 };
 
 struct Limits {
-  size_t body_bytes_in_flight = 256u << 20;  // of all requests; beyond it reading stops, then 503
+  size_t body_bytes_in_flight = 256u << 20;  // of all requests; beyond it all wait, then 503
   size_t max_connections = 10000;            // a listener
+  size_t max_requests = 1024;                // S3, served at once
   size_t wal_queue_bytes = 64u << 20;
   size_t log_cache_bytes = 1u << 20;         // a group: recent entries kept in memory
   size_t uncommitted_bytes = 64u << 20;      // a group: proposals not yet committed

@@ -31,6 +31,7 @@ replica::Options replica_options(const Config& config) {
   out.append_inflight_bytes = config.limits.append_inflight_bytes;
   out.append_inflight_messages = config.limits.append_inflight_messages;
   out.request_timeout = config.limits.request_timeout;
+  out.max_requests = config.limits.max_requests;
   out.kv_flush_wal_bytes = config.kv_flush_wal_bytes;
   return out;
 }

@@ -108,6 +108,8 @@ Result<QueryReply> Applier::query_on(const kv::View& view, const QueryRequest& r
   out.unsatisfiable = extent.unsatisfiable;
   out.first = extent.first;
   if (extent.count == 0) return out;
+  out.body_left_out = extent.count > request.max_body;
+  if (out.body_left_out) return out;
   auto body =
       services_.bodies.read(key_of(object->body, kGeneration), extent.first, extent.count, view);
   if (body.is(Code::kNotFound))

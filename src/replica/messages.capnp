@@ -46,6 +46,7 @@ struct QueryRequest {
   hasLast @5 :Bool;
   last @6 :UInt64;
   timeoutMs @7 :UInt32;
+  maxBody @8 :UInt64;          # bytes: a longer body, or part of it, is left out
 }
 
 struct QueryReply {
@@ -53,4 +54,5 @@ struct QueryReply {
   body @1 :Data;
   first @2 :UInt64;            # where in the object the body begins
   unsatisfiable @3 :Bool;      # the range begins past the end of the object
+  bodyLeftOut @4 :Bool;        # it is longer than maxBody
 }

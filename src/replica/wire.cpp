@@ -136,6 +136,7 @@ std::string encode(const QueryRequest& request) {
   root.setHasLast(request.range.last.has_value());
   root.setLast(request.range.last.value_or(0));
   root.setTimeoutMs(milliseconds_of(request.timeout));
+  root.setMaxBody(request.max_body);
   return rpc::flatten(builder);
 }
 
@@ -151,6 +152,7 @@ Result<QueryRequest> decode_query(std::string_view bytes) {
       return malformed("byte range");
     }
     out.timeout = std::chrono::milliseconds(root.getTimeoutMs());
+    out.max_body = root.getMaxBody();
     return Status();
   }));
   return out;
@@ -163,6 +165,7 @@ std::string encode(const QueryReply& reply) {
   root.setBody(as_data(reply.body.view()));
   root.setFirst(reply.first);
   root.setUnsatisfiable(reply.unsatisfiable);
+  root.setBodyLeftOut(reply.body_left_out);
   return rpc::flatten(builder);
 }
 
@@ -173,6 +176,7 @@ Result<QueryReply> decode_query_reply(std::string_view bytes) {
     out.body = Blob(std::string(bytes_of(root.getBody())));
     out.first = root.getFirst();
     out.unsatisfiable = root.getUnsatisfiable();
+    out.body_left_out = root.getBodyLeftOut();
     return Status();
   }));
   return out;

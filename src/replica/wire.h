@@ -54,6 +54,7 @@ struct QueryRequest {
   bool want_body = false;
   BodyRange range;
   Duration timeout{};
+  uint64_t max_body = UINT64_MAX;  // bytes; if the range has more, the body is left out
 };
 std::string encode(const QueryRequest& request);
 Result<QueryRequest> decode_query(std::string_view bytes);
@@ -63,6 +64,7 @@ struct QueryReply {
   Blob body;
   uint64_t first = 0;          // where in the object the body begins
   bool unsatisfiable = false;  // the range begins past the end of the object
+  bool body_left_out = false;  // it is longer than max_body
 };
 std::string encode(const QueryReply& reply);
 Result<QueryReply> decode_query_reply(std::string_view bytes);

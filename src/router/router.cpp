@@ -118,13 +118,15 @@ Result<uint64_t> Router::delete_object(std::string_view bucket, std::string_view
 }
 
 Result<GotObject> Router::get_object(std::string_view bucket, std::string_view key, bool with_body,
-                                     std::optional<ByteRange> range, Instant deadline) {
+                                     std::optional<ByteRange> range, uint64_t max_body,
+                                     Instant deadline) {
   return with_bucket<GotObject>(bucket, deadline, [&](const auto& record) -> Result<GotObject> {
     replica::QueryRequest request;
     request.shard = shard_of(record, key);
     request.query = shard::encode_query(
         shard::GetObject{record.name, record.incarnation, record.epoch, std::string(key)});
     request.want_body = with_body;
+    request.max_body = max_body;
     if (range) request.range = {range->first, range->last};
     DRUMLIN_ASSIGN(replica::QueryReply answer, shards_.read(std::move(request), deadline));
     DRUMLIN_ASSIGN(shard::GetObjectReply reply, shard::decode_get_object_reply(answer.reply));
@@ -136,6 +138,7 @@ Result<GotObject> Router::get_object(std::string_view bucket, std::string_view k
     out.unsatisfiable = answer.unsatisfiable;
     out.first = answer.first;
     out.body = std::move(answer.body);
+    out.body_left_out = answer.body_left_out;
     return out;
   });
 }

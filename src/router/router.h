@@ -33,7 +33,8 @@ class Router : public Store {
                               shard::ObjectAttributes attributes, Blob body,
                               Instant deadline) override;
   Result<GotObject> get_object(std::string_view bucket, std::string_view key, bool with_body,
-                               std::optional<ByteRange> range, Instant deadline) override;
+                               std::optional<ByteRange> range, uint64_t max_body,
+                               Instant deadline) override;
   Result<uint64_t> delete_object(std::string_view bucket, std::string_view key,
                                  Instant deadline) override;
   Result<Listing> list_objects(const ListRequest& request, Instant deadline) override;

@@ -169,11 +169,12 @@ Result<replica::QueryReply> ShardClient::read(replica::QueryRequest request, Ins
 Result<std::string> ShardClient::propose_at(NodeId node, uint32_t shard, const std::string& command,
                                             Instant deadline) {
   if (node == origin_.node) return local_.propose(shard, command, deadline);
-  replica::ProposeRequest request;
-  request.shard = shard;
-  request.command = command;
-  request.timeout = deadline - runtime_.clock().now();
-  return peers_.at(node)->call(replica::kPropose, replica::encode(request), deadline);
+  // The command has the object's body: no copy of it may live on while the call waits.
+  const auto encoded = [&] {
+    return replica::encode(
+        replica::ProposeRequest{shard, command, deadline - runtime_.clock().now()});
+  };
+  return peers_.at(node)->call(replica::kPropose, encoded(), deadline);
 }
 
 Result<replica::QueryReply> ShardClient::query_at(NodeId node, const replica::QueryRequest& request,

@@ -33,6 +33,7 @@ struct GotObject {
   bool unsatisfiable = false;
   uint64_t first = 0;
   Blob body;
+  bool body_left_out = false;  // it has more than max_body bytes; all else is as with it
 };
 
 struct Listing {
@@ -65,10 +66,11 @@ class Store {
   virtual Result<uint64_t> put_object(std::string_view bucket, std::string_view key,
                                       shard::ObjectAttributes attributes, Blob body,
                                       Instant deadline) = 0;
-  // kNotFound: no such bucket; an object that is not there is an OK with found = false.
+  // kNotFound: no such bucket; an object that is not there is an OK with found = false. No
+  // more than max_body bytes of the body are brought into memory: all that was asked for, or none.
   virtual Result<GotObject> get_object(std::string_view bucket, std::string_view key,
                                        bool with_body, std::optional<ByteRange> range,
-                                       Instant deadline) = 0;
+                                       uint64_t max_body, Instant deadline) = 0;
   // Idempotent. The version of the delete.
   virtual Result<uint64_t> delete_object(std::string_view bucket, std::string_view key,
                                          Instant deadline) = 0;

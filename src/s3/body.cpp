@@ -179,11 +179,11 @@ Outcome<BodyPlan> plan_body(const Request& request, uint64_t max_bytes, bool req
   return plan;
 }
 
-Outcome<BodyPermits> acquire_body_bytes(Context& context, uint64_t size) {
-  if (size == 0) return BodyPermits();
-  const Status status = context.body_bytes.acquire(static_cast<size_t>(size), context.deadline());
+Outcome<Permits> acquire_body_bytes(Context& context, uint64_t size, Instant deadline) {
+  if (size == 0) return Permits();
+  const Status status = context.body_bytes.acquire(static_cast<size_t>(size), deadline);
   if (!status.ok()) return from_store(Status(Code::kExhausted));
-  return BodyPermits(context.body_bytes, static_cast<size_t>(size));
+  return Permits(context.body_bytes, static_cast<size_t>(size));
 }
 
 Outcome<Body> read_body(Context& context, const Request& request, const BodyPlan& plan) {

@@ -28,7 +28,7 @@ struct Body {
 };
 
 // Waits for memory for `size` bytes: kSlowDown after the deadline. Yields.
-Outcome<BodyPermits> acquire_body_bytes(Context& context, uint64_t size);
+Outcome<Permits> acquire_body_bytes(Context& context, uint64_t size, Instant deadline);
 
 // Yields; hashes in offload where it is worth a hop. kIncompleteBody, kRequestTimeout, kBadDigest,
 // kXAmzContentSha256Mismatch, and what AwsChunkedDecoder says.

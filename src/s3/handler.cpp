@@ -11,6 +11,9 @@
 namespace drumlin::s3 {
 namespace {
 
+// For a request that finds all others at work.
+constexpr Duration kTurn = 1s;
+
 class ExchangeBody : public BodySource {
  public:
   explicit ExchangeBody(http::Exchange& exchange) : exchange_(exchange) {}
@@ -104,6 +107,7 @@ S3Handler::S3Handler(Runtime& runtime, observe::Observer observer, router::Store
       owner_id_(hex(sha256("drumlin owner\n" + settings_.access_key))),
       verifier_{settings_.region, auth::single_key({settings_.access_key, settings_.secret_key})},
       body_bytes_(runtime.scheduler(), runtime.clock(), settings_.body_bytes_in_flight),
+      requests_(runtime.scheduler(), runtime.clock(), settings_.max_requests),
       ids_(runtime.random().stream("s3.request_ids")) {
   static constexpr std::array<const char*, 6> kClasses = {"0xx", "1xx", "2xx", "3xx", "4xx", "5xx"};
   for (size_t i = 0; i < kOperations; ++i) {
@@ -176,8 +180,15 @@ Response S3Handler::error_response(const Error& error, const http::RequestHead& 
 
 void S3Handler::handle(http::Exchange& exchange) {
   Trace trace = new_trace();
+  if (!requests_.acquire(1, after(runtime_.clock(), kTurn)).ok()) {
+    return answer(exchange, from_store(Status(Code::kExhausted)), trace);
+  }
+  const Permits turn(requests_, 1);
   ExchangeBody body(exchange);
-  Outcome<Response> outcome = serve(exchange.head(), body, trace);
+  answer(exchange, serve(exchange.head(), body, trace), trace);
+}
+
+void S3Handler::answer(http::Exchange& exchange, Outcome<Response> outcome, Trace& trace) {
   if (!outcome.ok()) {
     trace.error = info(outcome.error().code).name;
     outcome = error_response(outcome.error(), exchange.head(), trace);

@@ -3,6 +3,9 @@
 // A request is judged in this order: signature, target, operation, headers, body, store. Whatever
 // fails first is the answer, and the body is not asked for ("100 Continue") before the headers have
 // passed. Every answer carries a request id that is also in the log.
+//
+// No more than Settings::max_requests are served at once; one beyond that waits a second for its turn,
+// then it is told to slow down.
 #pragma once
 
 #include <array>
@@ -39,6 +42,7 @@ class S3Handler {
     std::array<observe::Counter*, 6> by_class{};  // [status / 100]
     observe::Histogram* latency = nullptr;
   };
+  void answer(http::Exchange& exchange, Outcome<Response> outcome, Trace& trace);
   Outcome<Response> serve(const http::RequestHead& head, BodySource& body, Trace& trace);
   Outcome<auth::Verified> authenticate(const http::RequestHead& head);
   Response error_response(const Error& error, const http::RequestHead& head, const Trace& trace);
@@ -53,6 +57,7 @@ class S3Handler {
   const std::string owner_id_;
   const auth::Verifier verifier_;
   Semaphore body_bytes_;
+  Semaphore requests_;  // being served
   Rng ids_;
   std::array<Instruments, kOperations> instruments_;
 };

@@ -1,8 +1,10 @@
 // GetObject and HeadObject: the same answer, with and without the bytes.
+#include <algorithm>
 #include <array>
 #include <optional>
 
 #include "http/date.h"
+#include "s3/body.h"
 #include "s3/conditions.h"
 #include "s3/operations.h"
 #include "s3/range.h"
@@ -89,14 +91,54 @@ std::optional<Outcome<Response>> early_answer(const Request& request,
   return response;
 }
 
+// What an object may have to come at the first asking.
+constexpr uint64_t kFirstBytes = 256 << 10;
+// It may have been replaced by a larger one while memory was waited for.
+constexpr int kRounds = 4;
+
+struct Fetched {
+  router::GotObject got;
+  Permits permits;  // for got.body
+};
+
+// Memory for the body is taken before it is asked for: however many clients ask, no more bodies are
+// held than body_bytes allows. The size is not known before; so a small body comes at once, and a
+// larger one when there is room for all of it. Nothing is held while waiting.
+Outcome<Fetched> fetch(Context& context, const Request& request,
+                       const std::optional<router::ByteRange>& range) {
+  const Instant memory = context.deadline();
+  uint64_t room = std::min<uint64_t>(kFirstBytes, context.body_bytes.total() / 16 + 1);
+  for (int round = 0; round < kRounds; ++round) {
+    DRUMLIN_S3_ASSIGN(Permits permits, acquire_body_bytes(context, room, memory));
+    auto got = context.store.get_object(request.target.bucket, request.target.key, true, range,
+                                        room, context.deadline());
+    if (!got.ok()) return bucket_error(got.status(), request.target.bucket);
+    permits.shrink(got->body.size());
+    if (!got->body_left_out) return Fetched{std::move(*got), std::move(permits)};
+    if (auto early = early_answer(request, *got)) return Fetched{std::move(*got), Permits()};
+    const std::optional<Span> asked =
+        range.has_value() ? resolve(*range, got->object.size) : Span{0, got->object.size};
+    if (!asked.has_value() || asked->count <= room) break;
+    room = asked->count;
+  }
+  return from_store(Status(Code::kExhausted));
+}
+
+Outcome<Fetched> fetch_head(Context& context, const Request& request) {
+  auto got = context.store.get_object(request.target.bucket, request.target.key, false,
+                                      std::nullopt, 0, context.deadline());
+  if (!got.ok()) return bucket_error(got.status(), request.target.bucket);
+  return Fetched{std::move(*got), Permits()};
+}
+
 Outcome<Response> answer(Context& context, const Request& request, bool with_body) {
   const std::string_view range_text = request.head.headers.get("Range");
   const std::optional<router::ByteRange> range = parse_range(range_text);
-  auto got = context.store.get_object(request.target.bucket, request.target.key, with_body, range,
-                                      context.deadline());
-  if (!got.ok()) return bucket_error(got.status(), request.target.bucket);
-  if (auto early = early_answer(request, *got)) return std::move(*early);
-  const shard::ObjectRecord& object = got->object;
+  DRUMLIN_S3_ASSIGN(Fetched fetched,
+                    with_body ? fetch(context, request, range) : fetch_head(context, request));
+  router::GotObject& got = fetched.got;
+  if (auto early = early_answer(request, got)) return std::move(*early);
+  const shard::ObjectRecord& object = got.object;
   Span span{0, object.size};
   Response response;
   response.headers.append("Accept-Ranges", "bytes");
@@ -115,18 +157,12 @@ Outcome<Response> answer(Context& context, const Request& request, bool with_bod
   add_stored(request, object, response.headers);
   response.content_length = span.count;
   if (!with_body) return response;
-  if (got->body.size() != span.count || (range.has_value() && got->first != span.first)) {
+  if (got.body.size() != span.count || (range.has_value() && got.first != span.first)) {
     return Error(ErrorCode::kInternalError,
                  "The store returned other bytes than it was asked for.");
   }
-  // The bytes are in memory until the client has taken them. Waiting here would only hold more.
-  if (span.count > 0) {
-    if (!context.body_bytes.try_acquire(static_cast<size_t>(span.count))) {
-      return from_store(Status(Code::kExhausted));
-    }
-    response.permits = BodyPermits(context.body_bytes, static_cast<size_t>(span.count));
-  }
-  response.blob = std::move(got->body);
+  response.permits = std::move(fetched.permits);
+  response.blob = std::move(got.body);
   return response;
 }
 

@@ -83,7 +83,8 @@ Outcome<Response> put_object(Context& context, const Request& request) {
   // All that the headers can tell is judged before the body is read, or even asked for.
   DRUMLIN_S3_ASSIGN(shard::ObjectAttributes attributes, attributes_of(request.head.headers));
   DRUMLIN_S3_ASSIGN(const BodyPlan plan, plan_body(request, context.settings.max_body_bytes, true));
-  DRUMLIN_S3_ASSIGN(const BodyPermits permits, acquire_body_bytes(context, plan.size));
+  DRUMLIN_S3_ASSIGN(const Permits permits,
+                    acquire_body_bytes(context, plan.size, context.deadline()));
   DRUMLIN_S3_ASSIGN(Body body, read_body(context, request, plan));
   Response response;
   response.headers.append("ETag", "\"" + body.md5_hex + "\"");

@@ -44,21 +44,28 @@ struct Context {
   Instant deadline() const { return after(runtime.clock(), settings.request_timeout); }
 };
 
-// Permits of Context::body_bytes, given back on destruction.
-class BodyPermits {
+// Permits of a semaphore, given back on destruction.
+class Permits {
  public:
-  BodyPermits() = default;
+  Permits() = default;
   // Already acquired.
-  BodyPermits(Semaphore& semaphore, size_t n) : semaphore_(&semaphore), n_(n) {}
-  BodyPermits(BodyPermits&& other) noexcept
+  Permits(Semaphore& semaphore, size_t n) : semaphore_(&semaphore), n_(n) {}
+  Permits(Permits&& other) noexcept
       : semaphore_(std::exchange(other.semaphore_, nullptr)), n_(other.n_) {}
-  BodyPermits& operator=(BodyPermits&& other) noexcept {
+  Permits& operator=(Permits&& other) noexcept {
     std::swap(semaphore_, other.semaphore_);
     std::swap(n_, other.n_);
     return *this;
   }
-  ~BodyPermits() {
+  ~Permits() {
     if (semaphore_ != nullptr) semaphore_->release(n_);
+  }
+  size_t count() const { return semaphore_ != nullptr ? n_ : 0; }
+  // Gives back what is beyond n.
+  void shrink(size_t n) {
+    if (semaphore_ == nullptr || n >= n_) return;
+    semaphore_->release(n_ - n);
+    n_ = n;
   }
 
  private:
@@ -73,7 +80,7 @@ struct Response {
   Blob blob;
   std::string_view body() const { return blob.empty() ? std::string_view(text) : blob.view(); }
   std::optional<uint64_t> content_length;  // for HEAD: of what GET would send
-  BodyPermits permits;                     // held until the body has been sent
+  Permits permits;                         // held until the body has been sent
 };
 
 }  // namespace drumlin::s3

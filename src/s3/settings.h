@@ -15,6 +15,7 @@ struct Settings {
   uint64_t max_body_bytes = (8u << 20) - 1;  // of one object
   size_t body_bytes_in_flight = 256u << 20;  // of all requests, received and sent
   Duration request_timeout = 10s;            // for the store; and, before that, for memory
+  size_t max_requests = 1024;                // served at once, from head to end of answer
 };
 
 }  // namespace drumlin::s3

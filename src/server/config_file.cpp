@@ -86,6 +86,7 @@ std::vector<Setting> settings_of(Settings& s) {
   out.push_back(number("storage.wal_segment_bytes", c.wal_segment_bytes));
   out.push_back(number("limits.body_bytes_in_flight", c.limits.body_bytes_in_flight));
   out.push_back(number("limits.max_connections", c.limits.max_connections));
+  out.push_back(number("limits.max_requests", c.limits.max_requests));
   out.push_back(number("limits.wal_queue_bytes", c.limits.wal_queue_bytes));
   out.push_back(number("limits.log_cache_bytes", c.limits.log_cache_bytes));
   out.push_back(number("limits.uncommitted_bytes", c.limits.uncommitted_bytes));

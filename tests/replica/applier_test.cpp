@@ -115,6 +115,25 @@ TEST_F(ApplierTest, Ranges) {
   EXPECT_TRUE(query(get("missing", {2, 4})).body.empty());
 }
 
+TEST_F(ApplierTest, MoreThanTheLimitIsLeftOut) {
+  apply(open_row());
+  apply(put(2, "k", "0123456789"));
+  QueryRequest limited = get("k");
+  limited.max_body = 4;
+  const QueryReply left_out = query(limited);
+  EXPECT_TRUE(left_out.body_left_out);
+  EXPECT_TRUE(left_out.body.empty());
+  EXPECT_EQ(shard::object_in_reply(left_out.reply).value()->size, 10u);
+  limited.range = {3, 7};
+  EXPECT_TRUE(query(limited).body_left_out);
+  limited.range = {3, 6};
+  EXPECT_FALSE(query(limited).body_left_out);
+  EXPECT_EQ(body(limited), "3456");
+  limited.range = {10, std::nullopt};
+  EXPECT_TRUE(query(limited).unsatisfiable);
+  EXPECT_FALSE(query(limited).body_left_out);
+}
+
 TEST_F(ApplierTest, WhatWouldBlockIsRunAgainOffTheReactor) {
   apply(open_row());
   apply(put(2, "k", "hello"));

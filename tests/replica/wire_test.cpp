@@ -88,15 +88,17 @@ TEST(WireGolden, Requests) {
   query.want_body = true;
   query.range = {5, 9};
   query.timeout = 1500ms;
+  query.max_body = 0x1234;
   EXPECT_EQ(to_hex(encode(query)),
-            "000000000700000000000000040001000700000007000000050000000000000009000000"
-            "00000000dc05000000000000010000002a0000007175657279000000");
+            "000000000800000000000000050001000700000007000000050000000000000009000000"
+            "00000000dc050000000000003412000000000000010000002a0000007175657279000000");
   QueryReply answer;
   answer.reply = "reply";
   answer.body = Blob("body");
   answer.first = 5;
+  answer.body_left_out = true;
   EXPECT_EQ(to_hex(encode(answer)),
-            "000000000700000000000000020002000500000000000000000000000000000005000000"
+            "000000000700000000000000020002000500000000000000020000000000000005000000"
             "2a00000005000000220000007265706c79000000626f647900000000");
 }
 
@@ -189,6 +191,7 @@ TEST(Wire, QueriesAndRangesRoundTrip) {
     in.want_body = true;
     in.range = range;
     in.timeout = 20ms;
+    in.max_body = 1 << 18;
     const auto out = decode_query(encode(in)).value();
     EXPECT_EQ(out.shard, 7u);
     EXPECT_EQ(out.query, "q");
@@ -196,6 +199,7 @@ TEST(Wire, QueriesAndRangesRoundTrip) {
     EXPECT_EQ(out.range.first, range.first);
     EXPECT_EQ(out.range.last, range.last);
     EXPECT_EQ(out.timeout, 20ms);
+    EXPECT_EQ(out.max_body, 1u << 18);
   }
   QueryRequest backwards;
   backwards.range = {9, 5};
@@ -203,11 +207,12 @@ TEST(Wire, QueriesAndRangesRoundTrip) {
 }
 
 TEST(Wire, QueryReplyRoundTrips) {
-  const auto got = decode_query_reply(encode(QueryReply{"r", Blob("body"), 5, true})).value();
+  const auto got = decode_query_reply(encode(QueryReply{"r", Blob("body"), 5, true, true})).value();
   EXPECT_EQ(got.reply, "r");
   EXPECT_EQ(got.body.view(), "body");
   EXPECT_EQ(got.first, 5u);
   EXPECT_TRUE(got.unsatisfiable);
+  EXPECT_TRUE(got.body_left_out);
 }
 
 TEST(Wire, NotLeaderNamesTheLeader) {
@@ -243,7 +248,7 @@ TEST(WireDamage, NeverCrashes) {
   query.query = "query";
   query.range = {5, 9};
   damage(encode(query), [](std::string_view bytes) { return decode_query(bytes); });
-  damage(encode(QueryReply{"reply", Blob("body"), 5, true}),
+  damage(encode(QueryReply{"reply", Blob("body"), 5, true, false}),
          [](std::string_view bytes) { return decode_query_reply(bytes); });
 }
 

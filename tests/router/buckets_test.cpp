@@ -182,14 +182,14 @@ TEST(BucketsCrash, DeleteOfAFilledBucketNeverLosesAnObject) {
       [](Cluster& c, uint64_t steps) {
         // Whatever was left half done, the object can be read.
         const auto router = c.router();
-        const auto before = router->get_object("b", "k", false, std::nullopt, c.in(5s));
+        const auto before = router->get_object("b", "k", false, std::nullopt, 0, c.in(5s));
         ASSERT_TRUE(before.ok()) << "after " << steps << ": " << before.status().to_string();
         EXPECT_TRUE(before->found);
         EXPECT_EQ(router->list_objects(whole("b"), c.in(5s))->items.size(), 1u);
         Driver second(c);
         EXPECT_TRUE(second.buckets.sweep(c.in(5s)).ok());
         ASSERT_EQ(c.record("b")->state, BucketState::kActive) << "after " << steps;
-        EXPECT_TRUE(c.router()->get_object("b", "k", false, std::nullopt, c.in(5s))->found);
+        EXPECT_TRUE(c.router()->get_object("b", "k", false, std::nullopt, 0, c.in(5s))->found);
         expect_usable(c);
       });
 }

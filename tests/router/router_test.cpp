@@ -31,8 +31,9 @@ struct RouterTest : ::testing::Test {
   Result<uint64_t> put(const std::string& key, std::string body = "x") {
     return router->put_object("b", key, {}, blob(std::move(body)), c.in(5s));
   }
-  Result<GotObject> get(const std::string& key, std::optional<ByteRange> range = std::nullopt) {
-    return router->get_object("b", key, true, range, c.in(5s));
+  Result<GotObject> get(const std::string& key, std::optional<ByteRange> range = std::nullopt,
+                        uint64_t max_body = UINT64_MAX) {
+    return router->get_object("b", key, true, range, max_body, c.in(5s));
   }
   // All pages of a listing, joined by bars.
   std::string pages(std::string prefix, std::string delimiter, size_t limit) {
@@ -84,10 +85,22 @@ TEST_F(RouterTest, RangesAreTheShards) {
   });
 }
 
+TEST_F(RouterTest, BodyBeyondTheLimitIsLeftOut) {
+  run([&] {
+    ASSERT_TRUE(put("k", "0123456789").ok());
+    const GotObject none = get("k", std::nullopt, 9).value();
+    EXPECT_TRUE(none.found && none.body_left_out && none.body.empty());
+    EXPECT_EQ(none.object.size, 10u);
+    EXPECT_EQ(get("k", std::nullopt, 10)->body.size(), 10u);
+    EXPECT_FALSE(get("k", std::nullopt, 10)->body_left_out);
+  });
+}
+
 TEST_F(RouterTest, WithoutTheBucketNothingIsDone) {
   run([&] {
     EXPECT_TRUE(router->put_object("none", "k", {}, blob("x"), c.in(5s)).is(Code::kNotFound));
-    EXPECT_TRUE(router->get_object("none", "k", true, {}, c.in(5s)).is(Code::kNotFound));
+    EXPECT_TRUE(
+        router->get_object("none", "k", true, {}, UINT64_MAX, c.in(5s)).is(Code::kNotFound));
     EXPECT_TRUE(router->delete_object("none", "k", c.in(5s)).is(Code::kNotFound));
     EXPECT_TRUE(router->list_objects(whole("none"), c.in(5s)).is(Code::kNotFound));
   });

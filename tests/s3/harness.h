@@ -22,6 +22,7 @@ namespace drumlin::s3::test {
 inline const Endpoint kHere{"10.0.0.1", 9000};
 inline const auth::Credentials kKeys{"AKIDEXAMPLE", "very-secret-key"};
 inline constexpr uint64_t kMaxBody = 1 << 20;
+inline constexpr int kMaxRequests = 48;
 
 // The text between <name> and </name>, the first of them.
 inline std::string element(const std::string& xml, const std::string& name) {
@@ -44,7 +45,8 @@ using Answer = http::Client::Response;
 class S3Test : public ::testing::Test {
  public:
   S3Test() {
-    Settings settings{kKeys.access_key, kKeys.secret_key, "us-east-1", kMaxBody, 4 * kMaxBody, 10s};
+    Settings settings{kKeys.access_key, kKeys.secret_key, "us-east-1", kMaxBody, 4 * kMaxBody, 10s,
+                      kMaxRequests};
     handler = std::make_unique<S3Handler>(world, observer(), store, settings);
     server = std::make_unique<http::Server>(
         world, observer(), std::move(*world.listen(kHere)), http::Limits{},

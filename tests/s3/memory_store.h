@@ -2,6 +2,7 @@
 // every call answer with that status.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 
@@ -55,7 +56,8 @@ class MemoryStore final : public router::Store {
   }
   Result<router::GotObject> get_object(std::string_view bucket, std::string_view key,
                                        bool with_body, std::optional<router::ByteRange> range,
-                                       Instant) override {
+                                       uint64_t max_body, Instant) override {
+    if (on_get) on_get(max_body);
     DRUMLIN_TRY(fail);
     DRUMLIN_ASSIGN(Bucket * found, find(bucket));
     router::GotObject got;
@@ -76,6 +78,8 @@ class MemoryStore final : public router::Store {
     got.unsatisfiable = range.has_value() && first >= end;
     if (got.unsatisfiable) return got;
     got.first = first;
+    got.body_left_out = end - first > max_body;
+    if (got.body_left_out) return got;
     got.body = Blob(std::string(it->second.body.view().substr(first, end - first)));
     return got;
   }
@@ -107,6 +111,7 @@ class MemoryStore final : public router::Store {
   }
 
   Status fail;
+  std::function<void(uint64_t max_body)> on_get;  // before each get_object
   // The object as it is stored, or null.
   const shard::ObjectRecord* peek(const std::string& bucket, const std::string& key) const {
     const auto it = buckets_.find(bucket);

@@ -1,0 +1,133 @@
+// What many clients at once may take of a node: memory for bodies, and turns.
+#include <algorithm>
+
+#include "tests/s3/harness.h"
+
+namespace drumlin::s3::test {
+namespace {
+
+class BoundsTest : public S3Test {
+ public:
+  BoundsTest() { call("PUT", "/bucket"); }
+  http::RequestHead get(std::string target) {
+    http::RequestHead head;
+    head.target = std::move(target);
+    sign(head, auth::kUnsignedPayloadText);
+    return head;
+  }
+};
+
+// Each client is given memory before the store is asked for the bytes, and none is turned away while
+// the others take theirs.
+TEST_F(BoundsTest, ManyReadsOfLargeBodiesShareTheMemory) {
+  const std::string body(kMaxBody, 'b');
+  ASSERT_EQ(brief(call("PUT", "/bucket/large", body)), "200");
+  uint64_t running = 0;
+  uint64_t most = 0;
+  store.on_get = [&](uint64_t max_body) {
+    running += max_body;
+    most = std::max(most, running);
+    EXPECT_TRUE(world.sleep_for(10ms).ok());
+    running -= max_body;
+  };
+  WaitGroup readers(world.scheduler(), world.clock());
+  const http::RequestHead head = get("/bucket/large");
+  world.run([&] {
+    for (int i = 0; i < 40; ++i) {
+      readers.add();
+      world.spawn("reader", [&] {
+        http::Client client(world, kHere);
+        const auto got = client.request(head, "", kNever, 2 << 20);
+        EXPECT_TRUE(got.ok() && got->head.status == 200 && got->body == body);
+        readers.done();
+      });
+    }
+    (void)readers.wait();
+  });
+  EXPECT_LE(most, 4 * kMaxBody);
+  EXPECT_GE(most, 4 * kMaxBody - (256 << 10)) << "and they do not wait for each other needlessly";
+}
+
+TEST_F(BoundsTest, SmallBodiesComeAtTheFirstAsking) {
+  call("PUT", "/bucket/small", std::string(1000, 's'));
+  call("PUT", "/bucket/large", std::string(kMaxBody, 'l'));
+  std::vector<uint64_t> asked;
+  store.on_get = [&](uint64_t max_body) { asked.push_back(max_body); };
+  EXPECT_EQ(call("GET", "/bucket/small").body.size(), 1000u);
+  EXPECT_EQ(asked.size(), 1u);
+  asked.clear();
+  http::Headers part;
+  part.append("Range", "bytes=-300000");
+  EXPECT_EQ(call("GET", "/bucket/large", "", part).body, std::string(300000, 'l'));
+  ASSERT_EQ(asked.size(), 2u);
+  EXPECT_EQ(asked[1], 300000u);
+  asked.clear();
+  http::Headers other;
+  other.append("If-Match", "\"other\"");
+  EXPECT_EQ(brief(call("GET", "/bucket/large", "", other)), "412 PreconditionFailed");
+  EXPECT_EQ(asked.size(), 1u) << "no bytes are needed to say so";
+}
+
+// Whoever replaces it with a larger one between two askings cannot have more brought than there is
+// memory for, nor keep the reader at it for ever.
+TEST_F(BoundsTest, AnObjectThatGrowsIsAskedForAgain) {
+  int askings = 0;
+  int growths = 2;
+  const auto grow = [&](uint64_t) {
+    if (askings++ >= growths) return;
+    const auto size = static_cast<size_t>(300000 + askings);
+    (void)store.put_object("bucket", "k", {}, Blob(std::string(size, 'x')), kNever);
+  };
+  call("PUT", "/bucket/k", "x");
+  store.on_get = grow;
+  EXPECT_EQ(call("GET", "/bucket/k").body.size(), 300002u);
+  EXPECT_EQ(askings, 3);
+  askings = 0;
+  growths = 100;
+  EXPECT_EQ(brief(call("GET", "/bucket/k")), "503 SlowDown");
+  EXPECT_EQ(askings, 4);
+  store.on_get = nullptr;
+  EXPECT_EQ(call("PUT", "/bucket/all", std::string(kMaxBody, 'a')).head.status, 200);
+}
+
+TEST_F(BoundsTest, NoMoreRequestsThanTurns) {
+  call("PUT", "/bucket/k", "x");
+  int running = 0;
+  int most = 0;
+  store.on_get = [&](uint64_t) {
+    most = std::max(most, ++running);
+    EXPECT_TRUE(world.sleep_for(3s).ok());
+    --running;
+  };
+  int served = 0;
+  int refused = 0;
+  WaitGroup readers(world.scheduler(), world.clock());
+  http::RequestHead head;
+  head.method = "HEAD";  // which takes no memory
+  head.target = "/bucket/k";
+  sign(head, auth::kUnsignedPayloadText);
+  world.run([&] {
+    for (int i = 0; i < kMaxRequests + 5; ++i) {
+      readers.add();
+      world.spawn("reader", [&] {
+        http::Client client(world, kHere);
+        const auto got = client.request(head, "", kNever, 1 << 20);
+        if (got.ok() && got->head.status == 200) ++served;
+        if (got.ok() && got->head.status == 503) {
+          EXPECT_EQ(got->head.headers.get("Retry-After"), "1");
+          ++refused;
+        }
+        readers.done();
+      });
+    }
+    (void)readers.wait();
+  });
+  EXPECT_EQ(most, kMaxRequests);
+  EXPECT_EQ(served, kMaxRequests);
+  EXPECT_EQ(refused, 5);
+  store.on_get = nullptr;
+  EXPECT_EQ(brief(call("GET", "/bucket/k")), "200");
+}
+
+}  // namespace
+}  // namespace drumlin::s3::test
