@@ -31,7 +31,6 @@ replica::Options replica_options(const Config& config) {
   out.append_inflight_bytes = config.limits.append_inflight_bytes;
   out.append_inflight_messages = config.limits.append_inflight_messages;
   out.request_timeout = config.limits.request_timeout;
-  out.max_requests = config.limits.max_requests;
   out.kv_flush_wal_bytes = config.kv_flush_wal_bytes;
   return out;
 }
@@ -184,6 +183,7 @@ s3::Settings Node::Parts::s3_settings() const {
   out.secret_key = config.secret_key;
   out.region = config.region;
   out.body_bytes_in_flight = config.limits.body_bytes_in_flight;
+  out.max_requests = config.limits.max_requests;
   out.request_timeout = config.limits.request_timeout;
   return out;
 }
