@@ -10,7 +10,7 @@ std::chrono::milliseconds ms(uint32_t n) {
 }  // namespace
 
 FaultDriver::FaultDriver(World& world, const Plan& plan, Cluster& cluster)
-    : world_(world), plan_(plan), cluster_(cluster) {
+    : world_(world), plan_(plan), cluster_(cluster), back_(world.stream("power is back")) {
   cluster_.on_power_off([this](uint32_t node) { power_lost(node); });
 }
 
@@ -47,6 +47,7 @@ void FaultDriver::power_lost(uint32_t node) {
     cluster_.machine(n).crash_at_io(0, false);
     felt = felt || cluster_.machine(n).disk().unsynced_changes() > 0;
     cluster_.machine(n).power_off();
+    boot_in(static_cast<uint32_t>(back_.log_uniform(20, 2500)), n);
   }
   if (felt) world_.counters().effective("power_all");
 }
@@ -62,8 +63,6 @@ void FaultDriver::restart(uint32_t node) {
     kind == FaultKind::kCrash ? machine.kill() : machine.power_off();
     if (kind == FaultKind::kPowerAll) {
       power_lost(node);
-      for (uint32_t n = 1; n <= cluster_.nodes(); ++n)
-        boot_in(50 + 7 * n, n);
     } else {
       boot_in(50, node);
     }

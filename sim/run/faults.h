@@ -32,6 +32,7 @@ class FaultDriver {
   Cluster& cluster_;
   std::map<uint32_t, FaultKind> armed_;  // nodes whose death waits for its I/O
   uint32_t slow_ = 0;                    // latency faults under way
+  Rng back_;                             // when each node starts again after all have lost power
   bool one_way_ = false;
   uint64_t felt_before_ = 0;  // partitions in effect when the last one-way one began
   bool healed_ = false;

@@ -84,6 +84,14 @@ Result<T> Router::with_bucket(std::string_view bucket, Instant deadline, Use&& u
   return use(record);
 }
 
+// A partition has closed itself for a delete. If that is decided the bucket is gone for everybody, and our
+// remembered record must not make it live longer here.
+Status Router::still_there(const shard::BucketRecord& bucket, Instant deadline) {
+  DRUMLIN_ASSIGN(const auto now, buckets_.lookup(bucket.name, /*fresh=*/true, deadline));
+  const bool same = now.incarnation == bucket.incarnation && now.epoch == bucket.epoch;
+  return same ? Status() : Status(Code::kAborted, "the bucket has changed");
+}
+
 Result<uint64_t> Router::put_object(std::string_view bucket, std::string_view key,
                                     shard::ObjectAttributes attributes, Blob body,
                                     Instant deadline) {
@@ -131,6 +139,7 @@ Result<GotObject> Router::get_object(std::string_view bucket, std::string_view k
     DRUMLIN_ASSIGN(replica::QueryReply answer, shards_.read(std::move(request), deadline));
     DRUMLIN_ASSIGN(shard::GetObjectReply reply, shard::decode_get_object_reply(answer.reply));
     DRUMLIN_TRY(refusal(reply.code, reply.detail, bucket));
+    if (reply.detail == shard::Detail::kRowClosed) DRUMLIN_TRY(still_there(record, deadline));
     GotObject out;
     out.found = reply.object.has_value();
     out.version = out.found ? reply.object->version : reply.version;
@@ -162,6 +171,7 @@ Result<std::vector<shard::ListedKey>> Router::list_partition(const shard::Bucket
   DRUMLIN_ASSIGN(const replica::QueryReply answer, shards_.read(std::move(query), deadline));
   DRUMLIN_ASSIGN(shard::ListPartitionReply reply, shard::decode_list_partition_reply(answer.reply));
   DRUMLIN_TRY(refusal(reply.code, reply.detail, bucket.name));
+  if (reply.detail == shard::Detail::kRowClosed) DRUMLIN_TRY(still_there(bucket, deadline));
   return std::move(reply.items);
 }
 

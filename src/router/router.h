@@ -44,6 +44,7 @@ class Router : public Store {
   // Runs `use` with the bucket's record, and once more with a fresh one if a partition calls ours stale.
   template <typename T, typename Use>
   Result<T> with_bucket(std::string_view bucket, Instant deadline, Use&& use);
+  Status still_there(const shard::BucketRecord& bucket, Instant deadline);
   uint32_t shard_of(const shard::BucketRecord& bucket, std::string_view key) const;
   Result<std::vector<shard::ListedKey>> list_partition(const shard::BucketRecord& bucket,
                                                        uint32_t partition,

@@ -12,6 +12,11 @@ bool readable(const std::optional<BucketRow>& row, uint64_t incarnation, uint64_
          row->state != RowState::kTombstone;
 }
 
+// A closed row may be that of a bucket that is invisible by now: the catalogue knows.
+Detail detail_of(const BucketRow& row) {
+  return row.state == RowState::kClosed ? Detail::kRowClosed : Detail::kNone;
+}
+
 // One pass over a partition's keys that fit the request.
 class Lister {
  public:
@@ -79,6 +84,7 @@ Result<std::string> Shard::answer(const kv::View& view, const GetObject& get) co
     reply.detail = Detail::kStaleBucket;
     return encode(reply);
   }
+  reply.detail = detail_of(*bucket_row);
   DRUMLIN_ASSIGN(reply.object, object(view, get.incarnation, get.key));
   reply.version = reply.object ? reply.object->version : state_.last_delete;
   return encode(reply);
@@ -92,6 +98,7 @@ Result<std::string> Shard::answer(const kv::View& view, const ListPartition& lis
     reply.detail = Detail::kStaleBucket;
     return encode(reply);
   }
+  reply.detail = detail_of(*bucket_row);
   const std::string base = keys_.objects(list.incarnation);
   Lister lister(list, base.size());
   const auto first = lister.first();

@@ -171,6 +171,29 @@ TEST_F(RouterTest, ReadsGoOnWhileAFailedDeleteReopensTheRows) {
   });
 }
 
+// Once a delete is decided the bucket is gone for everybody: what this router remembers of it, and the
+// closed rows that would answer "empty", must not keep it alive here.
+TEST_F(RouterTest, ADecidedDeleteIsNotReadPast) {
+  run([&] {
+    const auto other = c.router();
+    const auto state = [&] {
+      const auto record = c.record("b");
+      return record ? record->state : shard::BucketState::kCreating;
+    };
+    for (uint64_t steps = 1;
+         state() == shard::BucketState::kActive || state() == shard::BucketState::kDeleting;
+         ++steps) {
+      c.budget = steps;
+      other->delete_bucket("b", c.in(200ms)).ignore();
+    }
+    c.budget = Cluster::kEnough;
+    ASSERT_EQ(state(), shard::BucketState::kRemoving);
+    EXPECT_EQ(get("k").code(), Code::kNotFound);
+    EXPECT_EQ(router->list_objects({"b", "", "", "", false, 10}, c.in(5s)).code(), Code::kNotFound);
+    other->stop();
+  });
+}
+
 TEST_F(RouterTest, ListingIsOneOrderedWhole) {
   run([&] {
     std::vector<std::string> keys;
