@@ -37,6 +37,8 @@ Status validate_sizes(const Config& config) {
     return bad("limits.body_bytes_in_flight must be at least " + std::to_string(kObjectBytes) +
                " (8 MiB, one object), not " + std::to_string(config.limits.body_bytes_in_flight));
   }
+  if (config.limits.max_requests == 0) return bad("limits.max_requests must be 1 or more");
+  if (config.limits.max_connections == 0) return bad("limits.max_connections must be 1 or more");
   return {};
 }
 

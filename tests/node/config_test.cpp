@@ -75,6 +75,8 @@ TEST(ConfigValidate, SaysWhatIsWrong) {
       {[](Config& c) { c.limits.append_bytes = 0; }, "limits.append_bytes must be 1.."},
       {[](Config& c) { c.limits.append_bytes = (32u << 20) + 1; },
        "limits.append_bytes must be 1..33554432 (32 MiB"},
+      {[](Config& c) { c.limits.max_requests = 0; }, "limits.max_requests must be 1 or more"},
+      {[](Config& c) { c.limits.max_connections = 0; }, "limits.max_connections must be 1 or more"},
       {[](Config& c) { c.limits.body_bytes_in_flight = (8u << 20) - 1; },
        "limits.body_bytes_in_flight must be at least 8388608 (8 MiB, one object), not 8388607"},
       {[](Config& c) { c.log_level = "loud"; }, "not \"loud\""},
