@@ -33,6 +33,11 @@ class RaftCheckerTest : public ::testing::Test {
   void commit(NodeId node, uint64_t term, uint64_t index, Term leading = {}) {
     checker.committed(node, kGroup, LogIndex(index), Term(term), leading);
   }
+  void elect(NodeId node, uint64_t term) {
+    for (const NodeId voter : {node, node == kA ? kB : kA})
+      checker.voted(voter, kGroup, Term(term), node);
+    checker.became_leader(node, kGroup, Term(term), LogIndex(0));
+  }
   std::string verdict() const { return verdict_.violated() ? verdict_.checker() : "fine"; }
 
   Verdict verdict_;
@@ -61,7 +66,8 @@ TEST_F(RaftCheckerTest, AnOrdinaryLifeIsFine) {
 }
 
 TEST_F(RaftCheckerTest, TwoLeadersOfATerm) {
-  checker.became_leader(kA, kGroup, Term(2), LogIndex(0));
+  elect(kA, 2);
+  EXPECT_EQ(verdict(), "fine");
   checker.became_leader(kB, kGroup, Term(2), LogIndex(0));
   EXPECT_EQ(verdict(), "election");
 }
@@ -133,8 +139,41 @@ TEST_F(RaftCheckerTest, ANewLeaderWithoutACommittedEntry) {
   append(kA, 1, 1, true);
   append(kB, 1, 1, true);
   commit(kA, 1, 1);
-  checker.became_leader(kC, kGroup, Term(2), LogIndex(0));
+  elect(kC, 2);
   EXPECT_EQ(verdict(), "completeness");
+}
+
+TEST_F(RaftCheckerTest, ALeaderWithoutAMajorityOfVotesOnDisk) {
+  checker.voted(kA, kGroup, Term(1), kA);
+  checker.became_leader(kA, kGroup, Term(1), LogIndex(0));
+  EXPECT_EQ(verdict(), "election");
+}
+
+TEST_F(RaftCheckerTest, AppliedBeforeTheOwnDiskHasIt) {
+  append(kA, 1, 1, true);
+  append(kB, 1, 1, true);
+  append(kC, 1, 1, false);
+  commit(kA, 1, 1);
+  checker.applied(kC, kGroup, LogIndex(1), Term(1), "x", "ok");
+  EXPECT_EQ(verdict(), "apply");
+}
+
+TEST_F(RaftCheckerTest, AProposerHearsItsOwnReplyAndNoOther) {
+  append(kA, 1, 1, true);
+  append(kB, 1, 1, true);
+  commit(kA, 1, 1);
+  checker.applied(kA, kGroup, LogIndex(1), Term(1), "x", "ok");
+  checker.acknowledged(kA, kGroup, LogIndex(1), Term(1), "ok");
+  EXPECT_EQ(verdict(), "fine");
+  checker.acknowledged(kB, kGroup, LogIndex(1), Term(2), "ok");
+  EXPECT_EQ(verdict(), "acknowledge");
+}
+
+TEST_F(RaftCheckerTest, AReadServedBeforeItsIndexIsApplied) {
+  checker.read_served(kA, kGroup, LogIndex(3), LogIndex(3));
+  EXPECT_EQ(verdict(), "fine");
+  checker.read_served(kA, kGroup, LogIndex(3), LogIndex(2));
+  EXPECT_EQ(verdict(), "read");
 }
 
 TEST_F(RaftCheckerTest, TwoNodesThatApplyDifferently) {
