@@ -292,6 +292,12 @@ int main(int argc, char** argv) {
   ReplayCommand replay(app);
   SwarmCommand swarm_command(app);
   DeterminismCommand determinism(app);
+  // CLI11 says of an unknown command only that one is missing.
+  const auto named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
+  if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(named).empty()) {
+    return usage_error("unknown command \"" + std::string(argv[1]) +
+                       "\" (run, replay, swarm, check-determinism)");
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

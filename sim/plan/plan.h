@@ -46,7 +46,7 @@ enum class Encoding : uint8_t {
 
 struct Op {
   uint32_t client = 0;
-  uint32_t think_ms = 0;  // before it, after the client's last one ended
+  uint32_t think_ms = 0;  // after the client's last one was due; at once if that took longer
   uint32_t node = 1;      // whom it asks first
   OpKind kind = OpKind::kGet;
   uint32_t bucket = 0;

@@ -170,10 +170,13 @@ void Workload::read_back() {
 }
 
 void Workload::run(Client& client) {
+  Instant due = client.runtime.clock().now();
   for (const Op& op : plan_.ops) {
     if (op.client != client.number) continue;
     if (stopped_) return;
-    (void)client.runtime.sleep_for(std::chrono::milliseconds(op.think_ms));
+    // Whoever is late does not think: what was planned to overlap with faults shall.
+    due += std::chrono::milliseconds(op.think_ms);
+    (void)client.runtime.sleep_until(due);
     if (stopped_) return;
     ++counts_.begun;
     for (int attempt = 0; attempt < kAttempts; ++attempt) {

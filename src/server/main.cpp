@@ -87,7 +87,17 @@ int main(int argc, char** argv) {
   add_sources(*status, sources);
   status->add_flag("--json", json, "as the API answers it");
 
-  CLI11_PARSE(app, argc, argv);
+  // CLI11 says of an unknown command only that one is missing.
+  const auto named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
+  if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(named).empty()) {
+    std::fprintf(stderr, "drumlin: unknown command \"%s\" (server, admin)\n", argv[1]);
+    return 2;
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : 2;
+  }
 
   Settings settings;
   if (list_settings) {

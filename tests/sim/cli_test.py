@@ -59,7 +59,7 @@ class Runs(unittest.TestCase):
                       "wall_s", "replay"):
             self.assertIn(field, line)
         self.assertEqual((line["seed"], line["outcome"], line["class"]), (1, "pass", ""))
-        self.assertEqual(line["ops"], 30)
+        self.assertTrue(0 < line["ops_succeeded"] <= line["ops_answered"] <= line["ops"] <= 30, line)
 
     def test_a_seed_its_plan_and_its_replay_command_are_the_same_run(self):
         with tempfile.TemporaryDirectory() as scratch:
@@ -91,7 +91,7 @@ class Runs(unittest.TestCase):
     def test_a_swarm_ends_in_a_summary_and_shards_share_the_seeds(self):
         seen = []
         for part in ("1/2", "2/2"):
-            process = sim("swarm", "--seeds", "1..4", "--shard", part, *SHORT)
+            process = sim("swarm", "--seeds", "1..4", "--shard", part, "--set", "fault_every_ms=0", *SHORT)
             lines = [json.loads(line) for line in process.stdout.splitlines()]
             self.assertEqual(process.returncode, 0, process)
             self.assertTrue(lines[-1]["summary"])
