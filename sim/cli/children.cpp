@@ -82,6 +82,15 @@ std::string last_line(std::string_view text) {
 
 }  // namespace
 
+int graver(int a, int b) {
+  static constexpr std::array<int, 6> kOrder = {kExitHeld,     kExitInconclusive, kExitResources,
+                                                kExitLiveness, kExitCrash,        kExitSafety};
+  const auto rank = [](int code) {
+    return std::find(kOrder.begin(), kOrder.end(), code) - kOrder.begin();
+  };
+  return rank(a) >= rank(b) ? a : b;
+}
+
 double real_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }

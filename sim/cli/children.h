@@ -54,6 +54,8 @@ class Children {
   std::map<int, Child> children_;  // by process id
 };
 
+// The exit code of two runs: safety first, then crashes, liveness, resources; inconclusive is the least.
+int graver(int a, int b);
 // Seconds of real time since some moment.
 double real_seconds();
 // "'" around what a shell would not take literally.

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "sim/cli/bench_bugs.h"
+#include "sim/cli/corpus.h"
 #include "sim/cli/determinism.h"
 #include "sim/cli/swarm.h"
 
@@ -280,6 +282,59 @@ class DeterminismCommand : public Command {
   std::string seeds_;
 };
 
+class CorpusCommand : public Command {
+ public:
+  explicit CorpusCommand(CLI::App& root) {
+    options_.jobs = static_cast<size_t>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN)));
+    app = root.add_subcommand("corpus", "plans that once failed");
+    app->require_subcommand(1);
+    CLI::App* verify = app->add_subcommand("verify", "run them all: they must hold now");
+    verify->add_option("directory", options_.directory, "where the plans are")
+        ->capture_default_str();
+    verify->add_option("--jobs", options_.jobs, "runs at a time")->capture_default_str();
+    verify->add_option("--cpu-limit", options_.limits.cpu_seconds, "CPU seconds of one run")
+        ->capture_default_str();
+  }
+  int execute() override {
+    if (options_.jobs < 1) return usage_error("--jobs wants 1 or more");
+    return verify_corpus(options_);
+  }
+
+ private:
+  CorpusOptions options_;
+};
+
+class BenchBugsCommand : public Command {
+ public:
+  explicit BenchBugsCommand(CLI::App& root) {
+    app =
+        root.add_subcommand("bench-bugs", "plant known bugs and look for them: the tester tested");
+    app->add_option("--source", source_, "Drumlin's source tree (default: above this directory)");
+    app->add_option("--seeds", seeds_, "how many seeds a mutant may live");
+    app->add_option("--jobs", jobs_, "runs at a time");
+    app->add_option("--out", out_, "write the table to this file too");
+    app->add_flag("--list", list_, "only say what there is");
+    app->add_option("names", names_, "only these mutants");
+  }
+  int execute() override {
+    std::vector<std::string> arguments;
+    const auto pass = [&](const char* flag, const std::string& value) {
+      if (!value.empty()) arguments.insert(arguments.end(), {flag, value});
+    };
+    pass("--seeds", seeds_);
+    pass("--jobs", jobs_);
+    pass("--out", out_);
+    if (list_) arguments.emplace_back("--list");
+    arguments.insert(arguments.end(), names_.begin(), names_.end());
+    return bench_bugs(source_, arguments);
+  }
+
+ private:
+  std::string source_, seeds_, jobs_, out_;
+  bool list_ = false;
+  std::vector<std::string> names_;
+};
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -292,19 +347,21 @@ int main(int argc, char** argv) {
   ReplayCommand replay(app);
   SwarmCommand swarm_command(app);
   DeterminismCommand determinism(app);
+  CorpusCommand corpus(app);
+  BenchBugsCommand bench(app);
   // CLI11 says of an unknown command only that one is missing.
   const auto named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
   if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(named).empty()) {
     return usage_error("unknown command \"" + std::string(argv[1]) +
-                       "\" (run, replay, swarm, check-determinism)");
+                       "\" (run, replay, swarm, check-determinism, corpus, bench-bugs)");
   }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? 0 : kExitUsage;
   }
-  for (Command* command :
-       std::initializer_list<Command*>{&run_app, &replay, &swarm_command, &determinism}) {
+  for (Command* command : std::initializer_list<Command*>{&run_app, &replay, &swarm_command,
+                                                          &determinism, &corpus, &bench}) {
     if (command->app->parsed()) return command->execute();
   }
   return kExitUsage;

@@ -115,16 +115,6 @@ std::string plan_path(const std::string& out, uint64_t seed) {
   return fmt::format("{}/seed-{}.plan", out, seed);
 }
 
-// Safety first, then liveness, crashes, resources; an inconclusive run alone is none of these.
-int graver(int a, int b) {
-  static constexpr std::array<int, 6> kOrder = {kExitHeld,     kExitInconclusive, kExitResources,
-                                                kExitLiveness, kExitCrash,        kExitSafety};
-  const auto rank = [](int code) {
-    return std::find(kOrder.begin(), kOrder.end(), code) - kOrder.begin();
-  };
-  return rank(a) >= rank(b) ? a : b;
-}
-
 // What failed is written down, so that it can be run again whatever becomes of the generator.
 void keep(const SwarmOptions& options, const Scenario& scenario, const ChildResult& result) {
   const std::string path = plan_path(options.out, result.seed);

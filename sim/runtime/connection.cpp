@@ -276,11 +276,12 @@ bool Connection::arrive_data(size_t from, const Packet& packet) {
   const uint64_t unread = way.arrived - way.bytes.begin();
   const uint64_t room = network_.model().receive_buffer - unread;
   const uint64_t n = std::min(packet.end - way.arrived, room);
+  const uint64_t content = way.bytes.digest(way.arrived, static_cast<size_t>(n));
   way.arrived += n;
   way.stalled = way.arrived < packet.end;
   if (!way.stalled) way.packets.pop_front();
   if (packet.corrupt && !way.stalled) world().counters().effective("corrupt_packet");
-  world().event(to.host, "net.data", id_ * 2 + from, n);
+  world().event(to.host, "net.data", id_ * 2 + from, n, {}, content);
   acknowledge(from);
   if (to.reader != nullptr) to.reader->wake();
   return !way.stalled;

@@ -63,6 +63,7 @@ struct IoCall {
   std::string_view path;
   uint64_t offset = 0;
   uint64_t length = 0;
+  uint64_t content = 0;  // digest of what is written
 };
 
 class SimDisk {

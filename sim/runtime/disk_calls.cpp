@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/digest.h"
 #include "sim/runtime/machine.h"
 #include "sim/runtime/parked.h"
 #include "sim/runtime/process.h"
@@ -30,7 +31,8 @@ auto finish(Process& process, const IoCall& call, const Effect& effect, const Fa
     return fault;
   }
   auto result = effect();
-  process.world().event(&process.host(), io_name(call.kind), call.offset, call.length, call.path);
+  process.world().event(&process.host(), io_name(call.kind), call.offset, call.length, call.path,
+                        call.content);
   if (result.ok()) machine.io_completed();
   return result;
 }
@@ -100,7 +102,7 @@ class SimFile final : public Face::FileFace {
   }
   Status write_at(uint64_t offset, std::string_view bytes) override {
     if (!writable_) return read_only();
-    return call({IoKind::kWrite, path_, offset, bytes.size()},
+    return call({IoKind::kWrite, path_, offset, bytes.size(), xxh3(bytes)},
                 [&] { return disk().write(*inode_, offset, bytes); });
   }
   Status sync() override {

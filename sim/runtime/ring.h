@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/digest.h"
 
 namespace drumlin::sim {
 
@@ -69,6 +70,14 @@ class ByteRing {
       to += n;
     });
     begin_ += into.size();
+  }
+  // Of the bytes [position, position + n).
+  uint64_t digest(uint64_t position, size_t n) {
+    uint64_t out = n;
+    for_blocks(position, n, [&](const char* block, size_t size) {
+      out = xxh3({block, size}, out);
+    });
+    return out;
   }
   char& at(uint64_t position) { return bytes_[position & (bytes_.size() - 1)]; }
   void drop_to(uint64_t begin) { begin_ = std::max(begin_, begin); }

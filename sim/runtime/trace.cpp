@@ -1,6 +1,9 @@
 #include "sim/runtime/trace.h"
 
 #include <algorithm>
+#include <array>
+#include <cinttypes>
+#include <cstdio>
 
 #include "base/check.h"
 #include "base/codec.h"
@@ -37,7 +40,7 @@ std::string machine_name(uint32_t tag) {
 // Of the event alone: the hash also tells of everything before it.
 bool same(const Trace::Entry& a, const Trace::Entry& b) {
   return a.at == b.at && a.machine == b.machine && a.kind == b.kind && a.a == b.a && a.b == b.b &&
-         a.text == b.text;
+         a.content == b.content && a.text == b.text;
 }
 
 }  // namespace
@@ -48,24 +51,27 @@ Trace::Trace(Options options) : options_(options) {
 }
 
 void Trace::event(Instant at, uint32_t machine, std::string_view kind, uint64_t a, uint64_t b,
-                  std::string_view text) {
+                  std::string_view text, uint64_t content) {
   hash_ = mix(hash_, static_cast<uint64_t>(at.time_since_epoch().count()));
   hash_ = mix(hash_, machine);
   hash_ = mix_text(hash_, kind);
   hash_ = mix(hash_, a);
   hash_ = mix(hash_, b);
   hash_ = mix_text(hash_, text);
+  hash_ = mix(hash_, content);
   Slot& slot = ring_[count_ % ring_.size()];
   ++count_;
   slot.at = at;
   slot.kind = kind;
   slot.a = a;
   slot.b = b;
+  slot.content = content;
   slot.hash = hash_;
   slot.machine = machine;
   slot.text_bytes = static_cast<uint32_t>(std::min(text.size(), kRingText));
   std::copy_n(text.data(), slot.text_bytes, slot.text.data());
-  if (options_.record) recorded_.push_back({at, machine, kind, a, b, hash_, std::string(text)});
+  if (options_.record)
+    recorded_.push_back({at, machine, kind, a, b, content, hash_, std::string(text)});
 }
 
 std::vector<Trace::Entry> Trace::last() const {
@@ -73,7 +79,7 @@ std::vector<Trace::Entry> Trace::last() const {
   const uint64_t n = std::min<uint64_t>(count_, ring_.size());
   for (uint64_t i = count_ - n; i < count_; ++i) {
     const Slot& slot = ring_[i % ring_.size()];
-    out.push_back({slot.at, slot.machine, slot.kind, slot.a, slot.b, slot.hash,
+    out.push_back({slot.at, slot.machine, slot.kind, slot.a, slot.b, slot.content, slot.hash,
                    std::string(slot.text.data(), slot.text_bytes)});
   }
   return out;
@@ -97,6 +103,11 @@ std::string Trace::to_string(const Entry& entry) {
   std::string out = std::to_string(nanos / 1'000'000'000) + "." + fraction + "s " +
                     machine_name(entry.machine) + " " + std::string(entry.kind);
   out += " a=" + std::to_string(entry.a) + " b=" + std::to_string(entry.b);
+  if (entry.content != 0) {
+    std::array<char, 17> hex;
+    std::snprintf(hex.data(), hex.size(), "%016" PRIx64, entry.content);
+    out += " bytes=" + std::string(hex.data());
+  }
   if (!entry.text.empty()) out += " " + entry.text;
   return out;
 }

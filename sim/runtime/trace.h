@@ -28,16 +28,19 @@ class Trace {
     std::string_view kind;
     uint64_t a = 0;
     uint64_t b = 0;
-    uint64_t hash = 0;  // of the run up to and including this event
-    std::string text;   // cut to kRingText bytes in the ring
+    uint64_t content = 0;  // digest of the bytes that were moved, if any
+    uint64_t hash = 0;     // of the run up to and including this event
+    std::string text;      // cut to kRingText bytes in the ring
   };
   static constexpr size_t kRingText = 40;
 
   explicit Trace(Options options);
 
-  // `kind` must be a literal (kept by view). `text` is hashed whole. Allocates only when recording.
+  // `kind` must be a literal (kept by view). `text` is hashed whole. `content`: a digest of the bytes that
+  // the event moves (a disk write, arriving data), so that runs which differ in a byte differ here.
+  // Allocates only when recording.
   void event(Instant at, uint32_t machine, std::string_view kind, uint64_t a = 0, uint64_t b = 0,
-             std::string_view text = {});
+             std::string_view text = {}, uint64_t content = 0);
 
   uint64_t hash() const { return hash_; }
   uint64_t count() const { return count_; }
@@ -55,6 +58,7 @@ class Trace {
     std::string_view kind;
     uint64_t a = 0;
     uint64_t b = 0;
+    uint64_t content = 0;
     uint64_t hash = 0;
     uint32_t machine = 0;
     uint32_t text_bytes = 0;

@@ -81,8 +81,8 @@ class World {
   // The process runs no more; bury it as soon as the reactor's stack allows.
   void doom(Process& process);
   void event(const Host* host, std::string_view kind, uint64_t a = 0, uint64_t b = 0,
-             std::string_view text = {}) {
-    trace_.event(now_, host == nullptr ? 0 : host->tag, kind, a, b, text);
+             std::string_view text = {}, uint64_t content = 0) {
+    trace_.event(now_, host == nullptr ? 0 : host->tag, kind, a, b, text, content);
   }
 
  private:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -37,6 +38,11 @@ class Usage(unittest.TestCase):
             (("swarm", "--for", "soon"), "60s"),
             (("replay",), "plan"),
             (("shrink", "x"), "shrink"),
+            (("corpus",), "subcommand"),
+            (("corpus", "verify", "/nowhere"), "/nowhere"),
+            (("corpus", "verify", "scenarios"), "no plans"),
+            (("corpus", "verify", "--jobs", "0"), "--jobs"),
+            (("bench-bugs", "--source", "/tmp"), "--source"),
         ]:
             with self.subTest(arguments=arguments):
                 process = sim(*arguments)
@@ -102,6 +108,24 @@ class Runs(unittest.TestCase):
         process = sim("check-determinism", "--seed", "3", *SHORT)
         self.assertEqual(process.returncode, 0, process)
         self.assertTrue(report(process)["deterministic"])
+
+    def test_the_first_event_that_differs_is_named(self):
+        with tempfile.TemporaryDirectory() as scratch:
+            # Another "build": one whose random streams are those of another seed.
+            other = os.path.join(scratch, "other")
+            with open(other, "w", encoding="utf-8") as file:
+                file.write(f"""#!/bin/sh
+sed 's/^seed .*/seed 4/' "$3" > {scratch}/plan
+shift 3
+exec {BINARY} run --plan {scratch}/plan "$@"
+""")
+            os.chmod(other, 0o755)
+            process = sim("check-determinism", "--seed", "3", "--other", other, *SHORT)
+            self.assertEqual(process.returncode, 13, process)
+            self.assertFalse(report(process)["deterministic"])
+            named = re.search(r"event \d+ differs:\n  one:   (.*)\n  other: (.*)\n", process.stderr)
+            self.assertIsNotNone(named, process)
+            self.assertNotEqual(named[1], named[2])
 
 
 if __name__ == "__main__":
