@@ -2,10 +2,11 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <xxhash.h>
 
 #include <isa-l/crc.h>
+
+#include <algorithm>
 
 #include "base/check.h"
 
@@ -43,6 +44,19 @@ Digest one_shot(Hasher::Kind kind, std::string_view bytes) {
   return out;
 }
 
+// Of a and b together.
+Sha256Digest sha256_of(EVP_MD_CTX* ctx, std::string_view a, std::string_view b) {
+  Sha256Digest out;
+  unsigned int size = 0;
+  const bool ok = EVP_DigestInit_ex(ctx, fetched(Hasher::Kind::kSha256), nullptr) == 1 &&
+                  EVP_DigestUpdate(ctx, a.data(), a.size()) == 1 &&
+                  EVP_DigestUpdate(ctx, b.data(), b.size()) == 1 &&
+                  EVP_DigestFinal_ex(ctx, out.data(), &size) == 1;
+  DRUMLIN_CHECK(ok);
+  DRUMLIN_CHECK_EQ(size, out.size());
+  return out;
+}
+
 }  // namespace
 
 uint32_t crc32c(std::string_view bytes, uint32_t seed) {
@@ -67,14 +81,28 @@ Md5Digest md5(std::string_view bytes) {
   return one_shot<Md5Digest>(Hasher::Kind::kMd5, bytes);
 }
 
+// RFC 2104. Not OpenSSL's HMAC(), which looks its algorithm up anew each time: that costs more than
+// the hashing of a short text.
 Sha256Digest hmac_sha256(std::string_view key, std::string_view bytes) {
-  Sha256Digest out;
-  unsigned int size = 0;
-  const auto* ok =
-      HMAC(fetched(Hasher::Kind::kSha256), key.data(), static_cast<int>(key.size()),
-           reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), out.data(), &size);
-  DRUMLIN_CHECK(ok != nullptr);
-  DRUMLIN_CHECK_EQ(size, out.size());
+  constexpr size_t kBlock = 64;
+  std::array<unsigned char, kBlock> inner{};
+  if (key.size() > kBlock) {
+    const Sha256Digest digest = sha256(key);
+    std::copy(digest.begin(), digest.end(), inner.begin());
+  } else {
+    std::copy(key.begin(), key.end(), inner.begin());
+  }
+  std::array<unsigned char, kBlock> outer = inner;
+  for (size_t i = 0; i < kBlock; ++i) {
+    inner[i] ^= 0x36;
+    outer[i] ^= 0x5c;
+  }
+  EVP_MD_CTX* const ctx = EVP_MD_CTX_new();
+  const Sha256Digest hashed = sha256_of(ctx, as_view(inner), bytes);
+  const Sha256Digest out = sha256_of(ctx, as_view(outer), as_view(hashed));
+  EVP_MD_CTX_free(ctx);
+  OPENSSL_cleanse(inner.data(), inner.size());
+  OPENSSL_cleanse(outer.data(), outer.size());
   return out;
 }
 

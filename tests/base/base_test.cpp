@@ -22,6 +22,15 @@ TEST(Digest, PublishedVectors) {
   // RFC 4231, test case 2.
   EXPECT_EQ(hex(hmac_sha256("Jefe", "what do ya want for nothing?")),
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+  // RFC 4231, test case 6: a key longer than a block of the hash; then one of just a block, and one
+  // byte more.
+  EXPECT_EQ(hex(hmac_sha256(std::string(131, '\xaa'),
+                            "Test Using Larger Than Block-Size Key - Hash Key First")),
+            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+  EXPECT_EQ(hex(hmac_sha256(std::string(64, 'k'), std::string(100, 'm'))),
+            "cf90f2bd3d834da81ed00241edca4400cd0286aca0dc917f775169e8f09b46cb");
+  EXPECT_EQ(hex(hmac_sha256(std::string(65, 'k'), "")),
+            "41f1c4cc3107cd5b8d92460f61032902bfdb06484eef17e861b83a5012d3b7f3");
 }
 
 TEST(Digest, PlacementHashIsFrozen) {
