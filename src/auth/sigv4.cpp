@@ -220,15 +220,18 @@ std::string string_to_sign(std::string_view amz_date, std::string_view scope,
 // Fills in what is derived from the claim, and compares. `payload` as it entered the signature.
 std::optional<AuthError> check_signature(const RequestView& request, const Claim& claim,
                                          std::string_view amz_date, std::string_view payload,
-                                         const SecretLookup& lookup, Verified& out) {
-  const std::optional<std::string> secret = lookup(claim.access_key);
+                                         const Verifier& verifier, Verified& out) {
+  const std::optional<std::string> secret = verifier.lookup(claim.access_key);
   if (!secret.has_value()) {
     return AuthError{AuthFailure::kUnknownAccessKey,
                      "The AWS Access Key Id you provided does not exist in our records."};
   }
   out.access_key = claim.access_key;
-  out.context = {signing_key(*secret, claim.date, claim.region, claim.service),
-                 std::string(amz_date), claim.scope()};
+  std::optional<std::string> key =
+      verifier.keys.find(*secret, claim.date, claim.region, claim.service);
+  const bool known = key.has_value();
+  if (!known) key = signing_key(*secret, claim.date, claim.region, claim.service);
+  out.context = {std::move(*key), std::string(amz_date), claim.scope()};
   const std::optional<std::string> headers =
       canonical_headers(request.headers, claim.signed_headers);
   std::string expected;
@@ -243,6 +246,9 @@ std::optional<AuthError> check_signature(const RequestView& request, const Claim
     return AuthError{AuthFailure::kSignatureMismatch,
                      "The request signature we calculated does not match the signature you "
                      "provided. Check your key and signing method."};
+  }
+  if (!known) {
+    verifier.keys.keep(*secret, claim.date, claim.region, claim.service, out.context.key);
   }
   out.signature = std::move(expected);
   return std::nullopt;
@@ -269,7 +275,7 @@ VerifyResult verify_header(const RequestView& request, std::string_view authoriz
   if (auto error = read_payload(payloads[0], out)) return std::move(*error);
   if (auto error = check_scope(claim, dates[0], verifier.region, false)) return std::move(*error);
   if (auto error = check_coverage(request, claim)) return std::move(*error);
-  if (auto error = check_signature(request, claim, dates[0], payloads[0], verifier.lookup, out)) {
+  if (auto error = check_signature(request, claim, dates[0], payloads[0], verifier, out)) {
     return std::move(*error);
   }
   // Last, so that only who holds the key learns about our clock; and a skewed clock is then the
@@ -374,7 +380,7 @@ VerifyResult verify_presigned(const RequestView& request, WallTime now, const Ve
   if (auto failed = check_scope(claim, query.date, verifier.region, true))
     return std::move(*failed);
   if (auto failed = check_coverage(request, claim)) return std::move(*failed);
-  if (auto failed = check_signature(request, claim, query.date, payload, verifier.lookup, out)) {
+  if (auto failed = check_signature(request, claim, query.date, payload, verifier, out)) {
     return std::move(*failed);
   }
   if (*time > now + kMaxClockSkew) {
@@ -431,6 +437,24 @@ std::string signing_key(std::string_view secret, std::string_view date, std::str
                         std::string_view service) {
   const std::string day_key = hmac("AWS4" + std::string(secret), date);
   return hmac(hmac(hmac(day_key, region), service), kTerminator);
+}
+
+std::optional<std::string> SigningKeys::find(std::string_view secret, std::string_view date,
+                                             std::string_view region, std::string_view service) {
+  const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+    return entry.date == date && entry.region == region && entry.service == service &&
+           constant_time_equal(entry.secret, secret);
+  });
+  if (found == entries_.end()) return std::nullopt;
+  std::rotate(entries_.begin(), found, found + 1);
+  return entries_.front().key;
+}
+
+void SigningKeys::keep(std::string_view secret, std::string_view date, std::string_view region,
+                       std::string_view service, std::string_view key) {
+  if (entries_.size() == kMost) entries_.pop_back();
+  entries_.insert(entries_.begin(), {std::string(secret), std::string(date), std::string(region),
+                                     std::string(service), std::string(key)});
 }
 
 VerifyResult Verifier::verify(const RequestView& request, WallTime now) const {

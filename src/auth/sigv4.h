@@ -9,9 +9,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "auth/canonical.h"
 #include "auth/credentials.h"
@@ -79,9 +81,29 @@ struct Verified {
 
 using VerifyResult = std::variant<Verified, AuthError>;
 
+// Derived keys that have verified a signature: deriving one costs more than all else in a check. Asked
+// with the secret itself, so that a secret that has changed finds nothing. Bounded; what was not used
+// for longest goes. Only who can sign gets a place.
+class SigningKeys {
+ public:
+  std::optional<std::string> find(std::string_view secret, std::string_view date,
+                                  std::string_view region, std::string_view service);
+  void keep(std::string_view secret, std::string_view date, std::string_view region,
+            std::string_view service, std::string_view key);
+  size_t size() const { return entries_.size(); }
+  static constexpr size_t kMost = 64;
+
+ private:
+  struct Entry {
+    std::string secret, date, region, service, key;
+  };
+  std::vector<Entry> entries_;  // the one used last comes first
+};
+
 struct Verifier {
   std::string region;
   SecretLookup lookup;
+  mutable SigningKeys keys{};
 
   // By Authorization header, or by query if it has X-Amz-Algorithm; both at once is malformed.
   VerifyResult verify(const RequestView& request, WallTime now) const;

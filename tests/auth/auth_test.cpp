@@ -255,6 +255,45 @@ TEST(SigV4, EveryChangeBreaksTheSignature) {
   EXPECT_EQ(changed([](Request& r) { r.header("User-Agent") = "unsigned, and free"; }), "verified");
 }
 
+// One verifier that remembers derived keys judges like one that remembers nothing.
+TEST(SigV4, DerivedKeysAreKeptOnlyForWhoCanSign) {
+  std::string secret = kExample.secret_key;
+  const Verifier verifier{std::string(kRegion), [&](std::string_view) { return secret; }};
+  const auto judge = [&](const Request& request, WallTime now) {
+    const std::vector<HeaderView> views = request.header_views();
+    return failure_of(verifier.verify({request.method, request.target, views}, now));
+  };
+  Request good = simple();
+  good.sign_it(kUnsignedPayloadText);
+  Request forged = simple();
+  forged.sign_it(kUnsignedPayloadText, example_time(), {kExample.access_key, "another secret"});
+  EXPECT_EQ(judge(forged, example_time()), "mismatch");
+  EXPECT_EQ(verifier.keys.size(), 0u);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(judge(good, example_time()), "verified");
+    EXPECT_EQ(judge(forged, example_time()), "mismatch");
+  }
+  EXPECT_EQ(verifier.keys.size(), 1u);
+
+  // The secret is replaced: what was signed with the old one is refused at once.
+  secret = "another secret";
+  EXPECT_EQ(judge(good, example_time()), "mismatch");
+  EXPECT_EQ(judge(forged, example_time()), "verified");
+  secret = kExample.secret_key;
+  EXPECT_EQ(judge(good, example_time()), "verified");
+  EXPECT_EQ(verifier.keys.size(), 2u);
+
+  for (int day = 1; day <= 100; ++day) {
+    const WallTime then = example_time() + day * 24h;
+    Request later = simple();
+    later.sign_it(kUnsignedPayloadText, then);
+    EXPECT_EQ(judge(later, then), "verified");
+    EXPECT_EQ(judge(later, then), "verified");
+  }
+  EXPECT_EQ(verifier.keys.size(), SigningKeys::kMost);
+  EXPECT_EQ(judge(good, example_time()), "verified");
+}
+
 TEST(SigV4, Refusals) {
   const auto signed_with = [](auto sign_it) {
     Request request = simple();
