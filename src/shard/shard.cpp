@@ -20,6 +20,7 @@ Status Shard::load(const kv::View& view) {
     if (!reader.done()) return {Code::kCorrupt, "malformed meta record"};
     if (version != kFormatVersion) return {Code::kUnsupported, "unknown format of the meta record"};
   }
+  rows_.clear();
   return sessions_.load(view, keys_);
 }
 
@@ -29,6 +30,7 @@ Result<Applied> Shard::apply(const kv::View& view, kv::Batch& batch, LogIndex in
   staged_ = state_;
   staged_.applied = index;
   sessions_.discard();
+  rows_.discard();
   Applied out;
   if (!bytes.empty()) {
     DRUMLIN_ASSIGN(const Command command, decode_command(bytes));
@@ -58,6 +60,7 @@ void Shard::commit_applied() {
   DRUMLIN_CHECK_EQ(staged_.applied, state_.applied + 1);
   state_ = staged_;
   sessions_.commit();
+  rows_.commit();
 }
 
 Result<std::string> Shard::query(const kv::View& view, std::string_view bytes) const {
@@ -90,7 +93,10 @@ Result<std::optional<T>> read_value(const kv::View& view, const std::string& key
 }  // namespace
 
 Result<std::optional<BucketRow>> Shard::row(const kv::View& view, const std::string& bucket) const {
-  return read_value<BucketRow>(view, keys_.row(bucket), "bucket row");
+  if (const BucketRow* known = rows_.find(bucket)) return std::optional<BucketRow>(*known);
+  auto found = read_value<BucketRow>(view, keys_.row(bucket), "bucket row");
+  if (found.ok() && found->has_value()) rows_.keep(bucket, **found);
+  return found;
 }
 
 Result<std::optional<BucketRecord>> Shard::record(const kv::View& view,
@@ -105,6 +111,7 @@ Result<std::optional<ObjectRecord>> Shard::object(const kv::View& view, uint64_t
 
 void Shard::put_row(Context& c, const std::string& bucket, const BucketRow& row) {
   c.batch.put(keys_.row(bucket), encode_value(row));
+  rows_.stage(bucket, row);
 }
 
 void Shard::put_record(Context& c, const BucketRecord& record) {

@@ -2,8 +2,9 @@
 // changes, effects on bodies, and a reply; nothing else goes in, so every replica comes out the same.
 // Time is the leader's, carried in the entry, and made monotonic here.
 //
-// Pure: what it reads it gets as a View, what it writes it puts into a Batch. It keeps counters and
-// sessions in memory, which change only at commit_applied().
+// Pure: what it reads it gets as a View, what it writes it puts into a Batch. It keeps counters,
+// sessions and some bucket rows in memory, which change only at commit_applied(); so the views that it
+// is given must be of applied().
 #pragma once
 
 #include <cstdint>
@@ -17,6 +18,7 @@
 #include "shard/command.h"
 #include "shard/keys.h"
 #include "shard/query.h"
+#include "shard/rows.h"
 #include "shard/sessions.h"
 #include "shard/types.h"
 
@@ -103,6 +105,7 @@ class Shard {
   State state_;
   State staged_;
   Sessions sessions_;
+  mutable Rows rows_;  // a query fills it too
 };
 
 // The object that an answer to GetObject tells of. kCorrupt if it is no such answer.

@@ -187,6 +187,42 @@ TEST_F(RowTest, InstallIsIdempotentAndNeverGoesBack) {
   EXPECT_EQ(state(), RowState::kOpen);
 }
 
+// Rows are remembered: what was staged and then dropped must not be seen, nor what was there before
+// a change that was made.
+TEST_F(RowTest, MemoryOfRowsFollowsWhatIsCommitted) {
+  ASSERT_EQ(r.run(row()).code, Code::kOk);
+  EXPECT_EQ(r.get("k").code, Code::kOk);
+
+  kv::Batch dropped;
+  const std::string close = encode(command_of(row_as<CloseRowIfEmpty>()));
+  ASSERT_TRUE(r.shard.apply(r.kv, dropped, r.shard.applied() + 1, close).ok());
+  EXPECT_EQ(r.get("k").detail, Detail::kNone);
+  EXPECT_EQ(r.run(put("k", "body")).code, Code::kOk);
+
+  ASSERT_EQ(r.run(del("k")).code, Code::kOk);
+  ASSERT_EQ(r.run(row_as<CloseRowIfEmpty>()).code, Code::kOk);
+  EXPECT_EQ(r.get("k").detail, Detail::kRowClosed);
+  EXPECT_EQ(r.run(put("k", "body")).detail, Detail::kRowClosed);
+
+  ASSERT_EQ(r.run(row_as<RemoveRow>()).code, Code::kOk);
+  EXPECT_EQ(r.get("k").detail, Detail::kStaleBucket);
+  ASSERT_TRUE(r.shard.load(r.kv).ok());
+  EXPECT_EQ(r.get("k").detail, Detail::kStaleBucket);
+}
+
+TEST_F(RowTest, MoreRowsThanAreRemembered) {
+  for (size_t i = 0; i < 3 * Rows::kMost; ++i) {
+    InstallRow install = row();
+    install.bucket = std::to_string(i);
+    ASSERT_EQ(r.run(install).code, Code::kOk);
+  }
+  for (size_t i = 0; i < 3 * Rows::kMost; ++i) {
+    Put into = put("k", "body");
+    into.bucket = std::to_string(i);
+    ASSERT_EQ(r.run(into).code, Code::kOk);
+  }
+}
+
 TEST_F(RowTest, ClosesOnlyIfEmpty) {
   r.open_row();
   r.run(put("k", "x"));
