@@ -54,7 +54,11 @@ class Socket final : public Watch {
 
   void ready(uint32_t events) override {
     constexpr uint32_t kFailed = EPOLLERR | EPOLLHUP;
-    if ((events & (EPOLLIN | EPOLLRDHUP | kFailed)) != 0) readable_.notify_all();
+    if ((events & (EPOLLRDHUP | kFailed)) != 0) ended_ = true;
+    if ((events & (EPOLLIN | EPOLLRDHUP | kFailed)) != 0) {
+      drained_ = false;
+      readable_.notify_all();
+    }
     if ((events & (EPOLLOUT | kFailed)) != 0) writable_.notify_all();
   }
 
@@ -78,6 +82,11 @@ class Socket final : public Watch {
   }
   void waited() { calls_ = bytes_ = 0; }
 
+  // A read that got less than it asked for has taken all there was: the next one waits for the next
+  // event without a call in vain. Once the other side has ended, no further event is certain.
+  void read_came_short() { drained_ = !ended_; }
+  bool drained() const { return drained_; }
+
   bool closed() const { return !fd_.valid(); }
   int fd() const { return fd_.get(); }
   Instant now() const { return reactor_.now(); }
@@ -90,6 +99,8 @@ class Socket final : public Watch {
   Reactor& reactor_;
   Fd fd_;
   bool watched_ = false;
+  bool drained_ = false;
+  bool ended_ = false;
   size_t calls_ = 0;  // since the last wait or turn, in both directions
   size_t bytes_ = 0;
 };
@@ -124,8 +135,16 @@ class SocketStream final : public Stream {
     DRUMLIN_CHECK(!into.empty(), "a read of nothing looks like the end");
     const std::shared_ptr<State> state = state_;
     Socket& socket = *state->socket;
-    return until_done(socket, socket.readable_, state->read_deadline,
-                      [&] { return ::recv(socket.fd(), into.data(), into.size(), 0); });
+    const auto attempt = [&]() -> ssize_t {
+      if (socket.drained()) {
+        errno = EAGAIN;
+        return -1;
+      }
+      const ssize_t n = ::recv(socket.fd(), into.data(), into.size(), 0);
+      if (n > 0 && static_cast<size_t>(n) < into.size()) socket.read_came_short();
+      return n;
+    };
+    return until_done(socket, socket.readable_, state->read_deadline, attempt);
   }
 
   Result<size_t> write_some(std::span<const std::string_view> pieces) override {
