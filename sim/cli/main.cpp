@@ -13,6 +13,7 @@
 #include "sim/cli/corpus.h"
 #include "sim/cli/determinism.h"
 #include "sim/cli/swarm.h"
+#include "sim/rocksdb/rocksdb.h"
 
 namespace {
 
@@ -360,6 +361,8 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? 0 : kExitUsage;
   }
+  const Status fit = self_test();
+  if (!fit.ok()) return usage_error(fit.message());
   for (Command* command : std::initializer_list<Command*>{&run_app, &replay, &swarm_command,
                                                           &determinism, &corpus, &bench}) {
     if (command->app->parsed()) return command->execute();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "node/parts.h"
+#include "sim/rocksdb/rocksdb.h"
 
 namespace drumlin::sim {
 namespace {
@@ -19,7 +20,11 @@ node::Config make_config(const Plan& plan, uint32_t node) {
   config.shards = plan.shards;
   config.access_key = kAccessKey;
   config.secret_key = kSecretKey;
-  config.kv_engine = "memory";
+  config.kv_engine = plan.kv == KvEngine::kMemory ? "memory" : "rocksdb";
+  config.kv_path = "kv";
+  config.kv_write_buffer_bytes = uint64_t{plan.kv_buffer_kib} << 10;
+  config.kv_cache_bytes = uint64_t{plan.kv_cache_kib} << 10;
+  config.kv_flush_wal_bytes = uint64_t{plan.kv_flush_kib} << 10;
   config.log_level = "debug";
   config.wal_segment_bytes = uint64_t{plan.wal_segment_kib} << 10;
   config.limits.log_cache_bytes = size_t{plan.log_cache_kib} << 10;
@@ -66,6 +71,9 @@ void Cluster::main(Slot& slot, Runtime& runtime) {
   hooks.log = log_;
   hooks.trace = &slot.machine.trace_sink();
   hooks.replicas = &slot.watch;
+  hooks.open_rocksdb = [&runtime](const kv::RocksOptions& options) {
+    return open_rocksdb(runtime, options);
+  };
   node::Node node(runtime, slot.config, std::move(hooks));
   // Also when the fiber is unwound.
   struct Current {

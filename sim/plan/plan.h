@@ -79,6 +79,8 @@ struct Fault {
 inline constexpr uint32_t kKeysPerBucket = 12;
 inline constexpr uint32_t kChurnBuckets = 2;  // numbered after the plan's own; come and go
 
+enum class KvEngine : uint8_t { kRocksDb, kMemory };
+
 struct Plan {
   uint64_t seed = 0;
   uint32_t nodes = 3;
@@ -91,6 +93,12 @@ struct Plan {
   uint32_t append_kib = 64;
   uint32_t early = 0;  // 1: the faults begin with the first start, not with the clients
   uint32_t inflight_messages = 256;  // appends to a follower that may wait for their answer
+  KvEngine kv = KvEngine::kRocksDb;
+  // Of RocksDB. Small: it must flush and compact, answers must come from its files, a start must begin
+  // in the middle of the log.
+  uint32_t kv_buffer_kib = 256;  // a write buffer
+  uint32_t kv_cache_kib = 256;
+  uint32_t kv_flush_kib = 1024;  // the node asks for a flush after so much log
   std::vector<Op> ops;
   std::vector<Fault> faults;
   bool operator==(const Plan&) const = default;
@@ -110,6 +118,8 @@ struct Scenario {
   uint32_t fault_every_ms = 1500;  // on average; 0: none
   // As in Plan; 0: drawn.
   uint32_t wal_segment_kib = 0, log_cache_kib = 0, append_kib = 0, inflight_messages = 0;
+  uint32_t kv_buffer_kib = 0, kv_cache_kib = 0, kv_flush_kib = 0;
+  KvEngine kv = KvEngine::kRocksDb;
   std::string faults = "crash,power,power_all,partition,one_way,cut,latency";
 
   // One "key = value" of a scenario file or of --set. kInvalidArgument.

@@ -31,6 +31,11 @@ const Names<Encoding>& encoding_names() {
                                          {Encoding::kChunkedTrailer, "chunked-trailer"}};
   return kNames;
 }
+const Names<KvEngine>& engine_names() {
+  static const Names<KvEngine> kNames = {{KvEngine::kRocksDb, "rocksdb"},
+                                         {KvEngine::kMemory, "memory"}};
+  return kNames;
+}
 const Names<FaultKind>& fault_names() {
   static const Names<FaultKind> kNames = {
       {FaultKind::kCrash, "crash"},         {FaultKind::kPower, "power"},
@@ -93,7 +98,7 @@ struct PlanNumber {
   std::string_view name;
   uint32_t Plan::*field;
 };
-constexpr std::array<PlanNumber, 10> kPlanNumbers = {
+constexpr std::array<PlanNumber, 13> kPlanNumbers = {
     {{"nodes", &Plan::nodes},
      {"shards", &Plan::shards},
      {"buckets", &Plan::buckets},
@@ -103,7 +108,10 @@ constexpr std::array<PlanNumber, 10> kPlanNumbers = {
      {"log_cache_kib", &Plan::log_cache_kib},
      {"append_kib", &Plan::append_kib},
      {"inflight_messages", &Plan::inflight_messages},
-     {"early", &Plan::early}}};
+     {"early", &Plan::early},
+     {"kv_buffer_kib", &Plan::kv_buffer_kib},
+     {"kv_cache_kib", &Plan::kv_cache_kib},
+     {"kv_flush_kib", &Plan::kv_flush_kib}}};
 
 bool parse_line(const std::vector<std::string_view>& w, Plan& plan) {
   if (w[0] == "op") {
@@ -116,6 +124,7 @@ bool parse_line(const std::vector<std::string_view>& w, Plan& plan) {
   }
   if (w.size() != 2) return false;
   if (w[0] == "seed") return number(w[1], plan.seed);
+  if (w[0] == "kv") return value_of(engine_names(), w[1], plan.kv);
   for (const PlanNumber& n : kPlanNumbers) {
     if (w[0] == n.name) return number(w[1], plan.*n.field);
   }
@@ -144,12 +153,13 @@ bool sane(const Plan& plan, const Fault& fault) {
 }
 
 bool sane(const Plan& plan) {
-  const bool numbers = plan.nodes >= 1 && plan.nodes <= 16 && plan.shards >= 1 &&
-                       plan.shards <= 65536 && plan.buckets >= 1 && plan.buckets <= 1000 &&
-                       plan.clients >= 1 && plan.clients <= 200 && plan.wal_segment_kib >= 1 &&
-                       plan.wal_segment_kib <= (1u << 20) && plan.append_kib >= 1 &&
-                       plan.append_kib <= (32u << 10) && plan.log_cache_kib <= (1u << 20) &&
-                       plan.inflight_messages >= 1 && plan.early <= 1;
+  const bool numbers =
+      plan.nodes >= 1 && plan.nodes <= 16 && plan.shards >= 1 && plan.shards <= 65536 &&
+      plan.buckets >= 1 && plan.buckets <= 1000 && plan.clients >= 1 && plan.clients <= 200 &&
+      plan.wal_segment_kib >= 1 && plan.wal_segment_kib <= (1u << 20) && plan.append_kib >= 1 &&
+      plan.append_kib <= (32u << 10) && plan.log_cache_kib <= (1u << 20) &&
+      plan.inflight_messages >= 1 && plan.early <= 1 && plan.kv_buffer_kib >= 1 &&
+      plan.kv_buffer_kib <= (1u << 20) && plan.kv_cache_kib <= (1u << 20) && plan.kv_flush_kib >= 1;
   const bool ops = std::all_of(plan.ops.begin(), plan.ops.end(), [&](const Op& op) {
     return op.client < plan.clients && op.node >= 1 && op.node <= plan.nodes &&
            op.size < (8u << 20) && op.bucket < plan.buckets + kChurnBuckets &&
@@ -167,6 +177,7 @@ std::string Plan::encode() const {
   out += fmt::format("seed {}\n", seed);
   for (const PlanNumber& n : kPlanNumbers)
     out += fmt::format("{} {}\n", n.name, this->*n.field);
+  out += fmt::format("kv {}\n", name_of(engine_names(), kv));
   out += "# op client think_ms node what bucket key size encoding\n";
   for (const Op& op : ops) {
     out += fmt::format("op {} {} {} {} {} {} {} {}\n", op.client, op.think_ms, op.node,
@@ -206,7 +217,7 @@ Result<Plan> Plan::decode(std::string_view text) {
 }
 
 Status Scenario::set(std::string_view key, std::string_view value) {
-  const std::array<std::pair<std::string_view, uint32_t*>, 13> numbers = {
+  const std::array<std::pair<std::string_view, uint32_t*>, 16> numbers = {
       {{"nodes_min", &nodes_min},
        {"nodes_max", &nodes_max},
        {"shards_min", &shards_min},
@@ -219,7 +230,10 @@ Status Scenario::set(std::string_view key, std::string_view value) {
        {"wal_segment_kib", &wal_segment_kib},
        {"log_cache_kib", &log_cache_kib},
        {"append_kib", &append_kib},
-       {"inflight_messages", &inflight_messages}}};
+       {"inflight_messages", &inflight_messages},
+       {"kv_buffer_kib", &kv_buffer_kib},
+       {"kv_cache_kib", &kv_cache_kib},
+       {"kv_flush_kib", &kv_flush_kib}}};
   const auto bad = [&](std::string_view why) {
     return Status(Code::kInvalidArgument, fmt::format("{} = {}: {}", key, value, why));
   };
@@ -233,6 +247,9 @@ Status Scenario::set(std::string_view key, std::string_view value) {
     (key == "nodes" ? nodes_min : shards_min) = n;
     (key == "nodes" ? nodes_max : shards_max) = n;
     return {};
+  }
+  if (key == "kv") {
+    return value_of(engine_names(), value, kv) ? Status() : bad("not rocksdb or memory");
   }
   if (key == "faults") {
     for (std::string_view rest = value; !rest.empty();) {

@@ -60,7 +60,8 @@ struct Config {
   std::string kv_engine = "rocksdb";  // or "memory"
   std::string kv_path;                // where the engine's files are, on the machine (rocksdb)
   uint64_t kv_cache_bytes = 64u << 20;
-  uint64_t kv_flush_wal_bytes = 256u << 20;  // flush the kv after so many bytes of log
+  uint64_t kv_write_buffer_bytes = 8u << 20;  // of four; one that is full is flushed
+  uint64_t kv_flush_wal_bytes = 256u << 20;   // flush the kv after so many bytes of log
   uint64_t wal_segment_bytes = 64u << 20;
   std::string log_level = "info";
 

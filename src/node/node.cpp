@@ -86,7 +86,10 @@ Status Node::Parts::open_kv() {
   kv::RocksOptions options;
   options.path = config.kv_path;
   options.cache_bytes = config.kv_cache_bytes;
-  runtime.offload([&] { opened = kv::open_rocksdb(options); });
+  options.write_buffer_bytes = config.kv_write_buffer_bytes;
+  runtime.offload([&] {
+    opened = hooks.open_rocksdb ? hooks.open_rocksdb(options) : kv::open_rocksdb(options);
+  });
   if (!opened.ok()) return opened.status().with_context("key-value store in " + config.kv_path);
   kv = std::move(*opened);
   return {};

@@ -5,6 +5,7 @@
 // Stop: listeners -> requests under way -> replicas -> kv flush -> clean mark in the superblock.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "base/status.h"
@@ -13,12 +14,19 @@
 #include "replica/observer.h"
 #include "runtime/runtime.h"
 
+namespace drumlin::kv {
+class Kv;
+struct RocksOptions;
+}  // namespace drumlin::kv
+
 namespace drumlin::node {
 
 struct Hooks {
   observe::LogSink log;
   observe::TraceSink* trace = nullptr;           // simulation only
   replica::ReplicaObserver* replicas = nullptr;  // simulation only
+  // In place of kv::open_rocksdb, with its contract: the same engine on a simulated disk.
+  std::function<Result<std::unique_ptr<kv::Kv>>(const kv::RocksOptions&)> open_rocksdb;
 };
 
 class Node {

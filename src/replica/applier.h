@@ -33,7 +33,8 @@ class Applier {
   // the body's bytes are damaged.
   Result<QueryReply> query(const QueryRequest& request);
 
-  Result<uint64_t> digest() { return shard_.digest(services_.kv); }
+  // Of the whole state. Blocks for the disk; for checkers and tests.
+  Result<uint64_t> digest() { return shard_.digest(*services_.kv.snapshot(kv::Access::kBlocking)); }
 
  private:
   Applier(Services& services, uint32_t shard)

@@ -82,6 +82,7 @@ std::vector<Setting> settings_of(Settings& s) {
   out.push_back(text("auth.secret_key", c.secret_key, /*secret=*/true));
   out.push_back(text("storage.kv", c.kv_engine));
   out.push_back(number("storage.kv_cache_bytes", c.kv_cache_bytes));
+  out.push_back(number("storage.kv_write_buffer_bytes", c.kv_write_buffer_bytes));
   out.push_back(number("storage.kv_flush_wal_bytes", c.kv_flush_wal_bytes));
   out.push_back(number("storage.wal_segment_bytes", c.wal_segment_bytes));
   out.push_back(number("limits.body_bytes_in_flight", c.limits.body_bytes_in_flight));
