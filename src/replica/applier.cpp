@@ -75,6 +75,10 @@ Status Applier::apply_on(const kv::View& view, kv::Access access, const raft::En
   }
   DRUMLIN_TRY(services_.kv.write(batch, access));
   reply = std::move(applied.reply);
+  // At once: after a crash the kv may hold this entry although nobody has heard of its reply.
+  if (services_.watch != nullptr) {
+    services_.watch->applied(group_, entry.index, entry.term, command, reply);
+  }
   return {};
 }
 

@@ -39,6 +39,7 @@ class Applier {
  private:
   Applier(Services& services, uint32_t shard)
       : services_(services),
+        group_(shard),
         shard_(shard, kGeneration),
         busy_(services.runtime.scheduler(), services.runtime.clock()) {}
   Status apply_on(const kv::View& view, kv::Access access, const raft::Entry& entry,
@@ -49,6 +50,7 @@ class Applier {
   // A snapshot will fill a new generation of the shard and flip it; until then there is one.
   static constexpr uint32_t kGeneration = 1;
   Services& services_;
+  const GroupId group_;
   shard::Shard shard_;
   Mutex busy_;  // held while an offload job uses shard_
 };

@@ -297,11 +297,6 @@ void Group::apply_slowly() {
 }
 
 void Group::finish_apply(const raft::Entry& entry, std::string reply) {
-  if (services_.watch != nullptr) {
-    services_.watch->applied(
-        id_, entry.index, entry.term,
-        entry.kind == raft::EntryKind::kCommand ? entry.data.view() : std::string_view(), reply);
-  }
   core_->applied(entry.index);
   // A proposal is ours only if the entry at its index has its term; another term's entry there means
   // that ours can never be committed.

@@ -1,5 +1,6 @@
 // ReplicaObserver: what the simulator's white-box checkers see of the replicas of one node. Calls are
-// synchronous, on the reactor, and must neither suspend nor call back. Null in production.
+// synchronous, on the reactor or (applied) in a job, and must neither suspend nor call back. Null in
+// production.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +30,8 @@ class ReplicaObserver {
   virtual void voted(GroupId group, Term term, NodeId vote) = 0;
   // `leading`: the node's own term if it leads and has counted replicas; 0 if a leader told it.
   virtual void committed(GroupId group, LogIndex index, Term term, Term leading) = 0;
-  // `command` is empty for a no-op. `reply` is what the proposer hears.
+  // The effects are in the kv. `command` is empty for a no-op. `reply` is what the proposer hears, if
+  // it lives to.
   virtual void applied(GroupId group, LogIndex index, Term term, std::string_view command,
                        std::string_view reply) = 0;
   // A client of this node was answered for the command at (term, index).

@@ -38,9 +38,19 @@ ReplicaSet::ReplicaSet(Services& services, Voters voters, std::map<NodeId, rpc::
 ReplicaSet::~ReplicaSet() = default;
 
 Status ReplicaSet::open(RecoveredLogs& logs) {
+  std::map<GroupId, std::unique_ptr<Applier>> appliers;
+  Status loaded;
+  services_.runtime.offload([&] {
+    for (const auto& [id, voters] : voters_) {
+      auto applier = Applier::open(services_, static_cast<uint32_t>(id.value()));
+      loaded = applier.status();
+      if (!loaded.ok()) return;
+      appliers.emplace(id, std::move(*applier));
+    }
+  });
+  DRUMLIN_TRY(loaded);
   for (const auto& [id, voters] : voters_) {
-    const auto shard = static_cast<uint32_t>(id.value());
-    DRUMLIN_ASSIGN(auto applier, Applier::open(services_, shard));
+    auto applier = std::move(appliers.at(id));
     raft::Log log = logs.take(id);
     if (applier->applied() > log.last_index()) {
       return {Code::kCorrupt, "shard " + id.to_string() +

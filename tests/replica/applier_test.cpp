@@ -42,6 +42,31 @@ QueryRequest get(std::string key, BodyRange range = {}) {
   return out;
 }
 
+// Where the applier stood when each effect was told.
+class Watch final : public ReplicaObserver {
+ public:
+  void recovered(GroupId, const raft::HardState&, const raft::Log&) override {}
+  void sending(GroupId, const raft::Message&) override {}
+  void became_leader(GroupId, Term, LogIndex) override {}
+  void appended(GroupId, std::span<const raft::Entry>) override {}
+  void durable(GroupId, LogIndex, Term) override {}
+  void voted(GroupId, Term, NodeId) override {}
+  void committed(GroupId, LogIndex, Term, Term) override {}
+  void applied(GroupId group, LogIndex index, Term term, std::string_view command,
+               std::string_view reply) override {
+    EXPECT_EQ(group, GroupId(kShard));
+    EXPECT_EQ(term, Term(1));
+    EXPECT_FALSE(command.empty());
+    EXPECT_FALSE(reply.empty());
+    told.emplace_back(index, applier->applied());
+  }
+  void acknowledged(GroupId, LogIndex, Term, std::string_view) override {}
+  void read_served(GroupId, LogIndex, LogIndex) override {}
+
+  const Applier* applier = nullptr;
+  std::vector<std::pair<LogIndex, LogIndex>> told;
+};
+
 struct ApplierTest : ::testing::Test {
   ApplierTest() : services(storage.services(world, world.observer())) { open(); }
   void open() { applier = std::move(*Applier::open(services, kShard)); }
@@ -70,6 +95,18 @@ TEST_F(ApplierTest, EffectsAndAppliedIndexAreOneBatch) {
   apply(put(3, "k", "x"));
   EXPECT_FALSE(storage.kv.state().contains(body_key)) << "dropped with the record that named it";
   EXPECT_EQ(body(get("k")), "x");
+}
+
+// A crash between the write and the end of the job must not hide what came of the entry.
+TEST_F(ApplierTest, EffectsAreToldAtOnce) {
+  Watch watch;
+  services.watch = &watch;
+  watch.applier = applier.get();
+  apply(open_row());
+  world.run([&] { applier->apply(put(2, "k", "hello"), reply); });
+  using Told = std::pair<LogIndex, LogIndex>;
+  EXPECT_EQ(watch.told,
+            (std::vector<Told>{{LogIndex(1), LogIndex(0)}, {LogIndex(2), LogIndex(1)}}));
 }
 
 TEST_F(ApplierTest, NoopMovesTheIndex) {
