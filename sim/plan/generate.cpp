@@ -171,7 +171,7 @@ Plan generate(uint64_t seed, const Scenario& scenario) {
   plan.inflight_messages = size(scenario.inflight_messages, 1, 256);
   plan.early = rng.chance(1, 3) ? 1 : 0;
   plan.kv = scenario.kv;
-  plan.kv_buffer_kib = size(scenario.kv_buffer_kib, 16, 1024);
+  plan.kv_buffer_kib = size(scenario.kv_buffer_kib, 64, 1024);
   plan.kv_cache_kib = size(scenario.kv_cache_kib, 16, 4096);
   plan.kv_flush_kib = size(scenario.kv_flush_kib, 64, 16384);
   draw_ops(root.stream("ops"), scenario, plan);

@@ -96,7 +96,7 @@ struct Plan {
   KvEngine kv = KvEngine::kRocksDb;
   // Of RocksDB. Small: it must flush and compact, answers must come from its files, a start must begin
   // in the middle of the log.
-  uint32_t kv_buffer_kib = 256;  // a write buffer
+  uint32_t kv_buffer_kib = 256;  // a write buffer; RocksDB takes at least 64
   uint32_t kv_cache_kib = 256;
   uint32_t kv_flush_kib = 1024;  // the node asks for a flush after so much log
   std::vector<Op> ops;

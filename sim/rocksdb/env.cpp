@@ -19,7 +19,10 @@ namespace drumlin::sim {
 Jobs::Jobs(Runtime& runtime)
     : runtime_(runtime),
       hooks_(runtime.random().stream("rocksdb")),
-      delays_(runtime.random().stream("rocksdb jobs")) {
+      delays_(runtime.random().stream("rocksdb jobs")),
+      slowest_(delays_.chance(1, 4)
+                   ? delays_.duration_between(200ms, 3s)
+                   : Duration(std::chrono::microseconds(delays_.log_uniform(10, 20'000)))) {
   hooks_.run_job = [this] { return run_one(); };
 }
 
@@ -61,7 +64,7 @@ bool Jobs::run_first(Lane& lane) {
 
 void Jobs::work(Lane& lane) {
   while (!lane.jobs.empty()) {
-    (void)runtime_.sleep_for(std::chrono::microseconds(delays_.log_uniform(1, 20'000)));
+    (void)runtime_.sleep_for(delays_.duration_between(Duration(0), slowest_));
     runtime_.offload([&] {
       const HookScope scope(hooks_);
       run_first(lane);  // unless somebody who waited for it has

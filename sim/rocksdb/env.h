@@ -15,8 +15,7 @@
 namespace drumlin::sim {
 
 // RocksDB's background jobs. Each priority is a thread that it would have: its jobs run one after the
-// other as offload jobs of the node, after a drawn delay (a thread that is slow to start, behind on its
-// disk). A call that waits for a job runs it at once (HookState::run_job). A job is never interrupted but
+// other as offload jobs of the node, after a drawn delay. A call that waits for a job runs it at once (HookState::run_job). A job is never interrupted but
 // by the death of the process, at any of its disk calls.
 //
 // Outlives its store: the fibers that do the work hold it.
@@ -51,6 +50,8 @@ class Jobs : public std::enable_shared_from_this<Jobs> {
   Runtime& runtime_;
   HookState hooks_;
   Rng delays_;
+  const Duration
+      slowest_;  // some stores have slow threads: write buffers fill up, and writes must wait
   std::array<Lane, rocksdb::Env::Priority::TOTAL> lanes_;
 };
 
