@@ -244,7 +244,7 @@ TEST(Recovery, ALogOfALaterBootIsRefused) {
   Boot boot(Image{}, options);
   ASSERT_TRUE(boot.open());
   ASSERT_TRUE(boot.append({entry(1, 1, 1, "a")}));
-  for (const uint64_t epoch : {4, 5, 6}) {
+  for (const uint64_t epoch : {4U, 5U, 6U}) {
     options.epoch = epoch;
     Boot again(boot.image(), options);
     ASSERT_TRUE(again.open());
