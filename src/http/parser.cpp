@@ -223,8 +223,15 @@ std::optional<Malformed> Parser::response(std::string_view block, bool to_head, 
 }
 
 Parser::Frames Parser::frames(std::string_view bytes) {
+  // The shortest framing that is left in any sound body, "0\r\n\r\n". Beast does not expect to be
+  // called with less of it twice.
+  constexpr size_t kLeast = 5;
   Frames out;
   while (chunk_left_ == 0 && !chunks_ended_) {
+    if (bytes.size() - out.consumed < kLeast) {
+      out.need_more = true;
+      break;
+    }
     error_code error;
     out.consumed += impl_->put(bytes.substr(out.consumed), error);
     if (error == beast::http::error::need_more) {

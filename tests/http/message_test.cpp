@@ -57,6 +57,20 @@ TEST(HeadScannerTest, FindsTheHeadByteByByte) {
   EXPECT_EQ(scanner.lines(), 2u);
 }
 
+TEST(ParserTest, AnEmptyChunkedBodyMayComeByteByByte) {
+  Parser parser;
+  RequestHead head;
+  ASSERT_FALSE(
+      parser.request("PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", head));
+  const std::string body = "0\r\n\r\n";
+  for (size_t n = 1; n < body.size(); ++n) {
+    const Parser::Frames frames = parser.frames(body.substr(0, n));
+    EXPECT_TRUE(frames.need_more && frames.consumed == 0) << n;
+  }
+  EXPECT_EQ(parser.frames(body).consumed, body.size());
+  EXPECT_TRUE(parser.chunks_ended());
+}
+
 TEST(ParserTest, TellsTheFramingOfResponses) {
   struct Case {
     const char* head;
