@@ -12,8 +12,15 @@ pugi::xml_node unwrap(void* node) {
 class StringWriter : public pugi::xml_writer {
  public:
   explicit StringWriter(std::string& out) : out_(out) {}
+  // A carriage return as it is would be a line feed to whoever reads it (XML 1.0, 2.11). There are
+  // none but in texts, where pugixml leaves them alone.
   void write(const void* data, size_t size) override {
-    out_.append(static_cast<const char*>(data), size);
+    std::string_view bytes(static_cast<const char*>(data), size);
+    for (size_t at; (at = bytes.find('\r')) != std::string_view::npos;) {
+      out_.append(bytes.substr(0, at)).append("&#13;");
+      bytes.remove_prefix(at + 1);
+    }
+    out_.append(bytes);
   }
 
  private:

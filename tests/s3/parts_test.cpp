@@ -255,6 +255,14 @@ TEST(Xml, ReadsWithAndWithoutNamespace) {
   }
 }
 
+TEST(Xml, ALineEndInATextIsNotTheReadersToChange) {
+  XmlDocument document("Root");
+  document.root().text("Key", "a\r\nb\rc");
+  const std::string xml = document.to_string();
+  EXPECT_NE(xml.find("a&#13;\nb&#13;c"), std::string::npos) << xml;
+  EXPECT_EQ(read_xml_child(xml, "Root", "Key"), "a\r\nb\rc");
+}
+
 TEST(Routing, MethodsAndSubresources) {
   const auto routed = [](std::string_view method, std::string_view raw) -> std::string {
     const auto target = parse_target(raw);
