@@ -47,3 +47,9 @@ if(DRUMLIN_SANITIZE)
     add_compile_options(-Wno-maybe-uninitialized)
   endif()
 endif()
+
+# Preset fuzz: everything is instrumented for libFuzzer; only the targets of fuzz/ are worth building.
+set(DRUMLIN_FUZZ OFF CACHE BOOL "coverage-guided fuzz targets (clang)")
+if(DRUMLIN_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()

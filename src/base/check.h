@@ -39,6 +39,11 @@ requires(sizeof...(Parts) > 0) std::string concat(const Parts&... parts) {
   (out << ... << parts);
   return out.str();
 }
+template <typename Status>
+void check_ok(const Status& status, const char* file, int line, const char* expression) {
+  if (!status.ok()) [[unlikely]]
+    check_failed(file, line, expression, status.to_string());
+}
 }  // namespace check_internal
 
 }  // namespace drumlin
@@ -69,14 +74,9 @@ requires(sizeof...(Parts) > 0) std::string concat(const Parts&... parts) {
 #define DRUMLIN_CHECK_GT(a, b) DRUMLIN_CHECK_OP_(a, >, b)
 #define DRUMLIN_CHECK_GE(a, b) DRUMLIN_CHECK_OP_(a, >=, b)
 
-// For a Status or Result that cannot fail here.
-#define DRUMLIN_CHECK_OK(expr)                                                             \
-  do {                                                                                     \
-    const auto& drumlin_s_ = (expr);                                                       \
-    if (!drumlin_s_.ok()) [[unlikely]] {                                                   \
-      ::drumlin::check_failed(__FILE__, __LINE__, #expr " is ok", drumlin_s_.to_string()); \
-    }                                                                                      \
-  } while (false)
+// For a Status that cannot be other than OK here; also that of a temporary: f().status().
+#define DRUMLIN_CHECK_OK(expr) \
+  ::drumlin::check_internal::check_ok((expr), __FILE__, __LINE__, #expr " is ok")
 
 #define DRUMLIN_UNREACHABLE(...)                             \
   ::drumlin::check_failed(__FILE__, __LINE__, "unreachable", \

@@ -94,13 +94,13 @@ class [[nodiscard]] Result {
     check_ok();
     return *value_;
   }
-  T&& value() && {
+  T value() && {  // not T&&: a reference bound to f().value() lives on
     check_ok();
     return std::move(*value_);
   }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
-  T&& operator*() && { return std::move(*this).value(); }
+  T operator*() && { return std::move(*this).value(); }
   T* operator->() { return &value(); }
   const T* operator->() const { return &value(); }
 

@@ -36,6 +36,20 @@ void apply(std::string& content, const FakeDisk::Inode::Change& change, size_t f
   if (fate == 4) write_into(content, change.offset, std::string(bytes.size(), '\xdb'));
 }
 
+// Each sector that the write touches on its own: 0 lost, 1 kept, 2 garbage.
+void apply_by_sectors(std::string& content, const FakeDisk::Inode::Change& change,
+                      const Choose& choose) {
+  if (change.truncate) return apply(content, change, choose(2));
+  const std::string_view bytes = change.bytes;
+  for (size_t at = 0; at < bytes.size();) {
+    const size_t n = std::min<size_t>(bytes.size() - at, kSector - (change.offset + at) % kSector);
+    const size_t fate = choose(3);
+    if (fate == 1) write_into(content, change.offset + at, bytes.substr(at, n));
+    if (fate == 2) write_into(content, change.offset + at, std::string(n, '\xdb'));
+    at += n;
+  }
+}
+
 }  // namespace
 
 class FakeFile : public File {
@@ -180,6 +194,18 @@ Image FakeDisk::image() const {
 }
 
 Image FakeDisk::crash(const Choose& choose) const {
+  return crash(choose, [&](std::string& content, const Inode::Change& c) {
+    apply(content, c, choose(c.truncate ? 2 : 5));
+  });
+}
+
+Image FakeDisk::crash_by_sectors(const Choose& choose) const {
+  return crash(choose, [&](std::string& content, const Inode::Change& c) {
+    apply_by_sectors(content, c, choose);
+  });
+}
+
+Image FakeDisk::crash(const Choose& choose, const Write& write) const {
   Image image{{}, platter_dirs_};
   std::map<std::string, InodePtr> names = platter_names_;
   for (const DirChange& c : pending_) {
@@ -198,7 +224,7 @@ Image FakeDisk::crash(const Choose& choose) const {
     }
     std::string content = inode->platter;
     for (const Inode::Change& c : inode->pending)
-      apply(content, c, choose(c.truncate ? 2 : 5));
+      write(content, c);
     image.files[name] = std::move(content);
   }
   return image;

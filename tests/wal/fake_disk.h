@@ -59,6 +59,8 @@ class FakeDisk : public Disk {
   // As a power cut leaves it. Fates of a write: 0 lost, 1 kept, 2 only its first half, 3 all but
   // its first sector, 4 garbage. Of a change of a size or of a directory: 0 lost, 1 kept.
   Image crash(const Choose& choose) const;
+  // The same, but each sector of a write has a fate of its own: 0 lost, 1 kept, 2 garbage.
+  Image crash_by_sectors(const Choose& choose) const;
 
   // Turns over one bit of what is there, on the platter and for readers.
   void damage(const std::string& path, size_t offset);
@@ -79,6 +81,8 @@ class FakeDisk : public Disk {
     std::string to;    // empty: removed
     InodePtr inode;    // null: a directory
   };
+  using Write = std::function<void(std::string& content, const Inode::Change& change)>;
+  Image crash(const Choose& choose, const Write& write) const;
   // True if power fails in this operation.
   bool begin();
   void change(DirChange change);
