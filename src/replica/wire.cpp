@@ -46,7 +46,9 @@ void fill(wire::RaftMessage::Builder out, const GroupMessage& in) {
   }
 }
 
-Status read(wire::RaftMessage::Reader in, GroupMessage& out) {
+// `room`: so many messages and entries can still be in what came. A list of structs without content
+// takes no space on the wire, but memory here; each of ours takes a word at least.
+Status read(wire::RaftMessage::Reader in, size_t& room, GroupMessage& out) {
   if (in.getType() < static_cast<uint8_t>(MessageType::kPreVote) ||
       in.getType() > static_cast<uint8_t>(MessageType::kHeartbeatReply)) {
     return malformed("raft message type");
@@ -63,6 +65,8 @@ Status read(wire::RaftMessage::Reader in, GroupMessage& out) {
   m.hint_term = Term(in.getHintTerm());
   m.round = in.getRound();
   const auto entries = in.getEntries();
+  if (entries.size() > room) return malformed("number of raft entries");
+  room -= entries.size();
   m.entries.reserve(entries.size());
   LogIndex index = m.index;
   for (const auto entry : entries) {
@@ -91,12 +95,15 @@ std::string encode_batch(const std::vector<GroupMessage>& batch) {
 Result<std::vector<GroupMessage>> decode_batch(std::string_view bytes, NodeId from, NodeId to) {
   std::vector<GroupMessage> out;
   DRUMLIN_TRY(rpc::parse<wire::RaftBatch>(bytes, [&](wire::RaftBatch::Reader root) -> Status {
+    size_t room = bytes.size() / sizeof(uint64_t);
+    if (root.getMessages().size() > room) return malformed("number of raft messages");
+    room -= root.getMessages().size();
     out.reserve(root.getMessages().size());
     for (const auto message : root.getMessages()) {
       out.emplace_back();
       out.back().message.from = from;
       out.back().message.to = to;
-      const Status status = read(message, out.back());
+      const Status status = read(message, room, out.back());
       if (!status.ok()) return status;
     }
     return {};

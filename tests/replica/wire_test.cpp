@@ -252,6 +252,15 @@ TEST(WireDamage, NeverCrashes) {
          [](std::string_view bytes) { return decode_query_reply(bytes); });
 }
 
+TEST(WireDamage, AListThatClaimsMoreThanCameCostsNoMemory) {
+  // One segment of three words: the root, a list, its tag of a million structs without content.
+  const auto claimed = decode_batch(
+      from_hex("0000000003000000 0000000000000100 0100000007000000 fcff3f0000000000"), kFrom, kTo);
+  EXPECT_TRUE(claimed.is(Code::kCorrupt));
+  EXPECT_NE(claimed.status().message().find("number of raft messages"), std::string::npos)
+      << claimed.status().to_string();
+}
+
 TEST(WireDamage, UnalignedBytesAreReadAsWell) {
   const std::string shifted = "x" + encode_batch({append()});
   EXPECT_TRUE(decode_batch(std::string_view(shifted).substr(1), kFrom, kTo).ok());
