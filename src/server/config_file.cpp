@@ -32,13 +32,30 @@ Status parse_number(std::string_view text, T& out) {
   return {};
 }
 
+// A TOML string: what would end it or is no character of one is escaped.
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto n = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (n < 0x20 || n == 0x7f) {
+      out += fmt::format("\\u{:04X}", n);
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
+}
+
 Setting text(std::string name, std::string& field, bool secret = false) {
   return {std::move(name),
           [&field](std::string_view v) {
             field = v;
             return Status();
           },
-          [&field, secret] { return secret ? "\"...\"" : fmt::format("\"{}\"", field); }};
+          [&field, secret] { return secret ? "\"...\"" : quoted(field); }};
 }
 
 template <typename T>

@@ -199,7 +199,9 @@ TEST(ConfigFile, DescribesEverythingButSecrets) {
 }
 
 TEST(ConfigFile, WhatItDescribesItTakes) {
-  const auto described = describe(Settings());
+  Settings odd;
+  odd.config.region = "\"quoted\" \\ and\nbroken\x01";
+  const auto described = describe(odd);
   Settings settings;
   std::string text;
   for (const auto& [name, value] : described) {
