@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/check.h"
 #include "fuzz/targets/targets.h"
 
 namespace drumlin::fuzz {
@@ -18,10 +19,7 @@ namespace {
 
 std::string contents(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
-  if (!in) {
-    std::cerr << "cannot read " << path << "\n";
-    std::exit(2);
-  }
+  DRUMLIN_CHECK(in.good(), "cannot read ", path.string());
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
