@@ -21,6 +21,10 @@ Status refusal(Code code, shard::Detail detail, std::string_view bucket) {
   return {code, "bucket \"" + std::string(bucket) + "\": refused by its partition"};
 }
 
+bool is_plain(const WriteTerms& terms) {
+  return !terms.when.any() && !terms.request;
+}
+
 }  // namespace
 
 Router::Router(Runtime& runtime, observe::Observer observer, Origin origin,
@@ -92,36 +96,56 @@ Status Router::still_there(const shard::BucketRecord& bucket, Instant deadline) 
   return same ? Status() : Status(Code::kAborted, "the bucket has changed");
 }
 
-Result<uint64_t> Router::put_object(std::string_view bucket, std::string_view key,
-                                    shard::ObjectAttributes attributes, Blob body,
-                                    Instant deadline) {
-  return with_bucket<uint64_t>(bucket, deadline, [&](const auto& record) -> Result<uint64_t> {
-    shard::Put put;
+// A plain write travels as such: every version of a node understands it, and nothing is remembered of it.
+Result<Written> Router::write_object(const shard::BucketRecord& bucket, std::string_view key,
+                                     shard::Command command, Instant deadline) {
+  DRUMLIN_ASSIGN(const shard::Reply reply,
+                 shards_.write(shard_of(bucket, key), std::move(command), deadline));
+  Written written;
+  written.version = reply.version;
+  if (reply.detail == shard::Detail::kCondition) {
+    written.outcome = reply.code == Code::kNotFound ? Written::Outcome::kNothingToMatch
+                                                    : Written::Outcome::kConditionFailed;
+    return written;
+  }
+  DRUMLIN_TRY(refusal(reply.code, reply.detail, bucket.name));
+  return written;
+}
+
+Result<Written> Router::put_object(std::string_view bucket, std::string_view key,
+                                   shard::ObjectAttributes attributes, Blob body,
+                                   const WriteTerms& terms, Instant deadline) {
+  return with_bucket<Written>(bucket, deadline, [&](const auto& record) {
+    shard::PutIf put;
     put.bucket = record.name;
     put.incarnation = record.incarnation;
     put.epoch = record.epoch;
     put.key = key;
     put.attributes = attributes;
     put.body = body.view();
+    put.when = terms.when;
+    put.request = terms.request;
     shard::Command command;
-    command.payload = std::move(put);
-    DRUMLIN_ASSIGN(const shard::Reply reply,
-                   shards_.write(shard_of(record, key), std::move(command), deadline));
-    DRUMLIN_TRY(refusal(reply.code, reply.detail, bucket));
-    return reply.version;
+    if (is_plain(terms)) {
+      command.payload = static_cast<shard::Put&&>(put);
+    } else {
+      command.payload = std::move(put);
+    }
+    return write_object(record, key, std::move(command), deadline);
   });
 }
 
-Result<uint64_t> Router::delete_object(std::string_view bucket, std::string_view key,
-                                       Instant deadline) {
-  return with_bucket<uint64_t>(bucket, deadline, [&](const auto& record) -> Result<uint64_t> {
+Result<Written> Router::delete_object(std::string_view bucket, std::string_view key,
+                                      const WriteTerms& terms, Instant deadline) {
+  return with_bucket<Written>(bucket, deadline, [&](const auto& record) {
+    shard::Delete del{record.name, record.incarnation, record.epoch, std::string(key)};
     shard::Command command;
-    command.payload =
-        shard::Delete{record.name, record.incarnation, record.epoch, std::string(key)};
-    DRUMLIN_ASSIGN(const shard::Reply reply,
-                   shards_.write(shard_of(record, key), std::move(command), deadline));
-    DRUMLIN_TRY(refusal(reply.code, reply.detail, bucket));
-    return reply.version;
+    if (is_plain(terms)) {
+      command.payload = std::move(del);
+    } else {
+      command.payload = shard::DeleteIf{std::move(del), terms.when, terms.request};
+    }
+    return write_object(record, key, std::move(command), deadline);
   });
 }
 

@@ -29,14 +29,14 @@ class Router : public Store {
   Status delete_bucket(std::string_view name, Instant deadline) override;
   Result<shard::BucketRecord> get_bucket(std::string_view name, Instant deadline) override;
   Result<std::vector<shard::BucketRecord>> list_buckets(Instant deadline) override;
-  Result<uint64_t> put_object(std::string_view bucket, std::string_view key,
-                              shard::ObjectAttributes attributes, Blob body,
-                              Instant deadline) override;
+  Result<Written> put_object(std::string_view bucket, std::string_view key,
+                             shard::ObjectAttributes attributes, Blob body, const WriteTerms& terms,
+                             Instant deadline) override;
   Result<GotObject> get_object(std::string_view bucket, std::string_view key, bool with_body,
                                std::optional<ByteRange> range, uint64_t max_body,
                                Instant deadline) override;
-  Result<uint64_t> delete_object(std::string_view bucket, std::string_view key,
-                                 Instant deadline) override;
+  Result<Written> delete_object(std::string_view bucket, std::string_view key,
+                                const WriteTerms& terms, Instant deadline) override;
   Result<Listing> list_objects(const ListRequest& request, Instant deadline) override;
 
  private:
@@ -46,6 +46,8 @@ class Router : public Store {
   Result<T> with_bucket(std::string_view bucket, Instant deadline, Use&& use);
   Status still_there(const shard::BucketRecord& bucket, Instant deadline);
   uint32_t shard_of(const shard::BucketRecord& bucket, std::string_view key) const;
+  Result<Written> write_object(const shard::BucketRecord& bucket, std::string_view key,
+                               shard::Command command, Instant deadline);
   Result<std::vector<shard::ListedKey>> list_partition(const shard::BucketRecord& bucket,
                                                        uint32_t partition,
                                                        const ListRequest& request,

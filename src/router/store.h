@@ -51,6 +51,25 @@ struct ListRequest {
   size_t limit = 1000;
 };
 
+// What a write of an object may add.
+struct WriteTerms {
+  shard::Precondition when;
+  // The client's own name of the request: a retry under it gets the first answer, for some minutes
+  // (shard/outcomes.h).
+  shard::RequestDigest request;
+};
+
+struct Written {
+  enum class Outcome : uint8_t {
+    kDone,
+    kConditionFailed,
+    kNothingToMatch,  // a put that wants to match something, and nothing is there
+  };
+  Outcome outcome = Outcome::kDone;
+  // Of the write. If it was refused: of the object that is there, else of the last delete in its shard.
+  uint64_t version = 0;
+};
+
 class Store {
  public:
   virtual ~Store() = default;
@@ -62,18 +81,18 @@ class Store {
   virtual Result<shard::BucketRecord> get_bucket(std::string_view name, Instant deadline) = 0;
   virtual Result<std::vector<shard::BucketRecord>> list_buckets(Instant deadline) = 0;
 
-  // kNotFound: no such bucket. kAborted: the bucket is being deleted. On success the version.
-  virtual Result<uint64_t> put_object(std::string_view bucket, std::string_view key,
-                                      shard::ObjectAttributes attributes, Blob body,
-                                      Instant deadline) = 0;
+  // kNotFound: no such bucket. kAborted: the bucket is being deleted.
+  virtual Result<Written> put_object(std::string_view bucket, std::string_view key,
+                                     shard::ObjectAttributes attributes, Blob body,
+                                     const WriteTerms& terms, Instant deadline) = 0;
   // kNotFound: no such bucket; an object that is not there is an OK with found = false. No
   // more than max_body bytes of the body are brought into memory: all that was asked for, or none.
   virtual Result<GotObject> get_object(std::string_view bucket, std::string_view key,
                                        bool with_body, std::optional<ByteRange> range,
                                        uint64_t max_body, Instant deadline) = 0;
-  // Idempotent. The version of the delete.
-  virtual Result<uint64_t> delete_object(std::string_view bucket, std::string_view key,
-                                         Instant deadline) = 0;
+  // Idempotent without a condition. Errors as put_object's.
+  virtual Result<Written> delete_object(std::string_view bucket, std::string_view key,
+                                        const WriteTerms& terms, Instant deadline) = 0;
   virtual Result<Listing> list_objects(const ListRequest& request, Instant deadline) = 0;
 };
 

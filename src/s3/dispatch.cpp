@@ -1,19 +1,23 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <initializer_list>
 #include <string>
 
+#include "s3/conditions.h"
 #include "s3/operations.h"
 
 namespace drumlin::s3 {
 namespace {
 
 // Parameters of the operations that exist, and those that mean nothing.
-constexpr std::array<std::string_view, 21> kOrdinary = {"bucket-region",
+constexpr std::array<std::string_view, 24> kOrdinary = {"bucket-region",
                                                         "continuation-token",
                                                         "delimiter",
                                                         "encoding-type",
                                                         "fetch-owner",
+                                                        "id",
+                                                        "key-marker",
                                                         "list-type",
                                                         "location",
                                                         "marker",
@@ -27,11 +31,12 @@ constexpr std::array<std::string_view, 21> kOrdinary = {"bucket-region",
                                                         "response-content-type",
                                                         "response-expires",
                                                         "start-after",
+                                                        "version-id-marker",
                                                         "versionId",
                                                         "x-id",
                                                         ""};
 
-// What Amazon has and Drumlin has not.
+// What Amazon has besides buckets and objects themselves.
 constexpr std::array<std::string_view, 39> kSubresources = {"abac",
                                                             "accelerate",
                                                             "acl",
@@ -81,19 +86,48 @@ bool iequals_prefix(std::string_view text, std::string_view prefix) {
   return text.size() >= prefix.size() && http::iequals(text.substr(0, prefix.size()), prefix);
 }
 
-Check refuse_subresources(const Target& target) {
+// The one subresource that the target names, if any.
+Outcome<std::string_view> subresource_of(const Target& target) {
+  std::string_view found;
   for (const auto& [name, value] : target.query.items()) {
     if (contains(kOrdinary, name) || iequals_prefix(name, "X-Amz-")) continue;
     // A name without a value that nobody knows is most likely a subresource of a later day.
-    if (contains(kSubresources, name) || value.empty()) {
-      return not_implemented("The subresource '" + name + "'");
+    if (!contains(kSubresources, name)) {
+      if (value.empty()) return parameter_not_implemented(name);
+      continue;
     }
+    if (!found.empty() && found != name) return parameter_not_implemented(name);
+    found = name;
   }
+  return found;
+}
+
+Check check_version_id(std::string_view method, const Target& target) {
   const auto version = target.query.find("versionId");
-  if (version.has_value() && !version->empty() && *version != "null") {
-    return not_implemented("Versioning (versionId)");
+  if (!version.has_value()) return good();
+  if (method != "GET" && method != "HEAD" && method != "DELETE") {
+    return invalid_argument("This operation does not accept a version-id.", "versionId", *version);
   }
-  return good();
+  if (version->empty()) {
+    return invalid_argument("Version id cannot be the empty string", "versionId", *version);
+  }
+  if (*version == "null") return good();
+  return invalid_argument("Invalid version id specified", "versionId", *version);
+}
+
+Outcome<Operation> route_subresource(std::string_view method, const Target& target,
+                                     std::string_view name) {
+  const bool of_object = !target.key.empty();
+  if (target.bucket.empty()) return parameter_not_implemented(name);
+  if (method == "GET" && is_readable_configuration(name, of_object)) {
+    return Operation::kGetConfiguration;
+  }
+  if (method == "DELETE" && is_deletable_configuration(name, of_object)) {
+    return Operation::kDeleteConfiguration;
+  }
+  if (!of_object && method == "GET" && name == "versions") return Operation::kListObjectVersions;
+  if (!of_object && method == "POST" && name == "delete") return Operation::kDeleteObjects;
+  return parameter_not_implemented(name);
 }
 
 Outcome<Operation> route_bucket(std::string_view method, const Target& target) {
@@ -118,9 +152,11 @@ Outcome<Operation> route_object(std::string_view method) {
 }
 
 // Headers that mean one thing only: not built.
-constexpr std::array<std::string_view, 8> kRefusedPrefixes = {
-    "x-amz-copy-source", "x-amz-grant-",  "x-amz-object-lock-",      "x-amz-server-side-encryption",
-    "x-amz-if-match-",   "x-amz-tagging", "x-amz-website-redirect-", "x-amz-write-offset-"};
+constexpr std::array<std::string_view, 7> kRefusedPrefixes = {
+    "x-amz-copy-source",  "x-amz-grant-",
+    "x-amz-object-lock-", "x-amz-server-side-encryption",
+    "x-amz-tagging",      "x-amz-website-redirect-",
+    "x-amz-write-offset-"};
 constexpr std::array<std::string_view, 3> kRefused = {"x-amz-mfa", "x-amz-rename-source",
                                                       "x-amz-bypass-governance-retention"};
 
@@ -137,27 +173,53 @@ constexpr std::array kTolerated = {
     Tolerated{"x-amz-checksum-type", {"FULL_OBJECT", "FULL_OBJECT"}},
 };
 
-bool is_write(Operation operation) {
-  return operation == Operation::kPutObject || operation == Operation::kDeleteObject ||
-         operation == Operation::kCreateBucket || operation == Operation::kDeleteBucket;
+// A condition that this operation evaluates; a cache's validators on a plain GET ask for nothing that an
+// answer in full does not give.
+bool evaluates(Operation operation, std::string_view name) {
+  const auto is_any = [&](std::initializer_list<std::string_view> names) {
+    return std::any_of(names.begin(), names.end(),
+                       [&](std::string_view each) { return http::iequals(name, each); });
+  };
+  switch (operation) {
+    case Operation::kGetObject:
+    case Operation::kHeadObject:
+      return is_any(
+          {"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range"});
+    case Operation::kPutObject:
+      return is_any({"If-Match", "If-None-Match"});
+    case Operation::kDeleteObject:
+      return is_any({"If-Match", kIfMatchSize, kIfMatchTime});
+    default:
+      return false;
+  }
 }
 
 Check refuse_header(Operation operation, const http::Header& header, std::string_view owner_id) {
-  const std::string refusal = "The header " + std::string(header.name);
   for (const Tolerated& each : kTolerated) {
     if (!http::iequals(header.name, each.name)) continue;
-    return contains(each.values, header.value)
-               ? good()
-               : Check(not_implemented(refusal + " with the value " + std::string(header.value)));
+    return contains(each.values, header.value) ? good()
+                                               : Check(header_not_implemented(header.name));
   }
   for (std::string_view name : kRefused) {
-    if (http::iequals(header.name, name)) return not_implemented(refusal);
+    if (http::iequals(header.name, name)) return header_not_implemented(header.name);
   }
   for (std::string_view prefix : kRefusedPrefixes) {
-    if (iequals_prefix(header.name, prefix)) return not_implemented(refusal);
+    if (iequals_prefix(header.name, prefix)) return header_not_implemented(header.name);
   }
-  if (iequals_prefix(header.name, "x-drumlin-")) return not_implemented(refusal);
-  if (is_write(operation) && iequals_prefix(header.name, "if-")) return not_implemented(refusal);
+  const bool condition =
+      iequals_prefix(header.name, "if-") || iequals_prefix(header.name, "x-amz-if-");
+  if (condition && !evaluates(operation, header.name)) return header_not_implemented(header.name);
+  if (iequals_prefix(header.name, "x-drumlin-")) {
+    const bool write = operation == Operation::kPutObject || operation == Operation::kDeleteObject;
+    if (!write || !http::iequals(header.name, kRequestIdHeader)) {
+      return header_not_implemented(header.name);
+    }
+    if (header.value.empty()) {
+      return invalid_argument("A request id cannot be empty.", kRequestIdHeader, header.value);
+    }
+  }
+  // There are no temporary keys here: no token can be a good one.
+  if (http::iequals(header.name, "x-amz-security-token")) return ErrorCode::kInvalidToken;
   if (http::iequals(header.name, "x-amz-expected-bucket-owner") && header.value != owner_id) {
     return ErrorCode::kAccessDenied;
   }
@@ -168,14 +230,17 @@ Check refuse_header(Operation operation, const http::Header& header, std::string
 
 std::string_view operation_name(Operation operation) {
   static constexpr std::array<std::string_view, kOperations> kNames = {
-      "ListBuckets",       "CreateBucket", "HeadBucket",    "DeleteBucket",
-      "GetBucketLocation", "ListObjects",  "ListObjectsV2", "PutObject",
-      "GetObject",         "HeadObject",   "DeleteObject",  "none"};
+      "ListBuckets",       "CreateBucket",     "HeadBucket",          "DeleteBucket",
+      "GetBucketLocation", "ListObjects",      "ListObjectsV2",       "ListObjectVersions",
+      "DeleteObjects",     "GetConfiguration", "DeleteConfiguration", "PutObject",
+      "GetObject",         "HeadObject",       "DeleteObject",        "none"};
   return kNames[static_cast<size_t>(operation)];
 }
 
 Outcome<Operation> route(std::string_view method, const Target& target) {
-  DRUMLIN_S3_TRY(refuse_subresources(target));
+  DRUMLIN_S3_TRY(check_version_id(method, target));
+  DRUMLIN_S3_ASSIGN(const std::string_view subresource, subresource_of(target));
+  if (!subresource.empty()) return route_subresource(method, target, subresource);
   if (!target.key.empty()) return route_object(method);
   if (!target.bucket.empty()) return route_bucket(method, target);
   if (method == "GET") return Operation::kListBuckets;
@@ -206,6 +271,14 @@ Outcome<Response> run(Operation operation, Context& context, const Request& requ
       return list_objects(context, request);
     case Operation::kListObjectsV2:
       return list_objects_v2(context, request);
+    case Operation::kListObjectVersions:
+      return list_object_versions(context, request);
+    case Operation::kDeleteObjects:
+      return delete_objects(context, request);
+    case Operation::kGetConfiguration:
+      return get_configuration(context, request);
+    case Operation::kDeleteConfiguration:
+      return delete_configuration(context, request);
     case Operation::kPutObject:
       return put_object(context, request);
     case Operation::kGetObject:
@@ -224,6 +297,10 @@ Error bucket_error(const Status& status, std::string_view bucket) {
   Error error = from_store(status);
   if (error.code != ErrorCode::kNoSuchBucket) return error;
   return std::move(error).with("BucketName", std::string(bucket));
+}
+
+void add_version_id(const Request& request, http::Headers& headers) {
+  if (request.target.query.has("versionId")) headers.append("x-amz-version-id", "null");
 }
 
 Outcome<size_t> parse_limit(const Query& query, std::string_view name, size_t limit) {

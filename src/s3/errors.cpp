@@ -41,6 +41,8 @@ constexpr std::array kTable = {
               "The specified location-constraint is not valid"},
     ErrorInfo{kInvalidRange, "InvalidRange", 416, "The requested range is not satisfiable"},
     ErrorInfo{kInvalidRequest, "InvalidRequest", 400, "Invalid Request"},
+    ErrorInfo{kInvalidToken, "InvalidToken", 400,
+              "The provided token is malformed or otherwise invalid."},
     ErrorInfo{kInvalidUri, "InvalidURI", 400, "Couldn't parse the specified URI."},
     ErrorInfo{kKeyTooLong, "KeyTooLongError", 400, "Your key is too long"},
     ErrorInfo{kMalformedTrailer, "MalformedTrailerError", 400,
@@ -56,14 +58,31 @@ constexpr std::array kTable = {
     ErrorInfo{kMissingContentLength, "MissingContentLength", 411,
               "You must provide the Content-Length HTTP header."},
     ErrorInfo{kNoSuchBucket, "NoSuchBucket", 404, "The specified bucket does not exist"},
+    ErrorInfo{kNoSuchBucketPolicy, "NoSuchBucketPolicy", 404, "The bucket policy does not exist"},
+    ErrorInfo{kNoSuchConfiguration, "NoSuchConfiguration", 404,
+              "The specified configuration does not exist."},
+    ErrorInfo{kNoSuchCorsConfiguration, "NoSuchCORSConfiguration", 404,
+              "The CORS configuration does not exist"},
     ErrorInfo{kNoSuchKey, "NoSuchKey", 404, "The specified key does not exist."},
+    ErrorInfo{kNoSuchLifecycleConfiguration, "NoSuchLifecycleConfiguration", 404,
+              "The lifecycle configuration does not exist"},
+    ErrorInfo{kNoSuchPublicAccessBlockConfiguration, "NoSuchPublicAccessBlockConfiguration", 404,
+              "The public access block configuration was not found"},
+    ErrorInfo{kNoSuchTagSet, "NoSuchTagSet", 404, "The TagSet does not exist"},
+    ErrorInfo{kNoSuchVersion, "NoSuchVersion", 404, "The specified version does not exist."},
+    ErrorInfo{kNoSuchWebsiteConfiguration, "NoSuchWebsiteConfiguration", 404,
+              "The specified bucket does not have a website configuration"},
     ErrorInfo{kNotImplemented, "NotImplemented", 501,
               "A header or query you provided implies functionality that is not implemented"},
+    ErrorInfo{kObjectLockConfigurationNotFound, "ObjectLockConfigurationNotFoundError", 404,
+              "Object Lock configuration does not exist for this bucket"},
     ErrorInfo{kOperationAborted, "OperationAborted", 409,
               "A conflicting conditional operation is currently in progress against this resource. "
               "Please try again."},
     ErrorInfo{kPreconditionFailed, "PreconditionFailed", 412,
               "At least one of the pre-conditions you specified did not hold"},
+    ErrorInfo{kReplicationConfigurationNotFound, "ReplicationConfigurationNotFoundError", 404,
+              "The replication configuration was not found"},
     ErrorInfo{kRequestHeaderSectionTooLarge, "RequestHeaderSectionTooLarge", 431,
               "Your request header section exceeds the maximum allowed size."},
     ErrorInfo{kRequestTimeTooSkewed, "RequestTimeTooSkewed", 403,
@@ -71,6 +90,9 @@ constexpr std::array kTable = {
     ErrorInfo{kRequestTimeout, "RequestTimeout", 400,
               "Your socket connection to the server was not read from or written to within the "
               "timeout period. Idle connections will be closed."},
+    ErrorInfo{kServerSideEncryptionConfigurationNotFound,
+              "ServerSideEncryptionConfigurationNotFoundError", 404,
+              "The server side encryption configuration was not found"},
     ErrorInfo{kServiceUnavailable, "ServiceUnavailable", 503,
               "Service is unable to handle request."},
     ErrorInfo{kSignatureDoesNotMatch, "SignatureDoesNotMatch", 403,
@@ -105,6 +127,18 @@ Error Error::with(std::string element, std::string value) && {
 
 Error not_implemented(std::string_view what) {
   return {kNotImplemented, std::string(what) + " is not implemented."};
+}
+
+Error header_not_implemented(std::string_view name) {
+  return Error(kNotImplemented,
+               "A header you provided implies functionality that is not implemented")
+      .with("Header", std::string(name));
+}
+
+Error parameter_not_implemented(std::string_view name) {
+  return Error(kNotImplemented,
+               "A parameter you provided implies functionality that is not implemented")
+      .with("Parameter", std::string(name));
 }
 
 Error invalid_argument(std::string message, std::string_view name, std::string_view value) {

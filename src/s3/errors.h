@@ -34,6 +34,7 @@ enum class ErrorCode : unsigned char {
   kInvalidLocationConstraint,
   kInvalidRange,
   kInvalidRequest,
+  kInvalidToken,
   kInvalidUri,
   kKeyTooLong,
   kMalformedTrailer,
@@ -42,13 +43,24 @@ enum class ErrorCode : unsigned char {
   kMethodNotAllowed,
   kMissingContentLength,
   kNoSuchBucket,
+  kNoSuchBucketPolicy,
+  kNoSuchConfiguration,
+  kNoSuchCorsConfiguration,
   kNoSuchKey,
+  kNoSuchLifecycleConfiguration,
+  kNoSuchPublicAccessBlockConfiguration,
+  kNoSuchTagSet,
+  kNoSuchVersion,
+  kNoSuchWebsiteConfiguration,
   kNotImplemented,
+  kObjectLockConfigurationNotFound,
   kOperationAborted,
   kPreconditionFailed,
+  kReplicationConfigurationNotFound,
   kRequestHeaderSectionTooLarge,
   kRequestTimeTooSkewed,
   kRequestTimeout,
+  kServerSideEncryptionConfigurationNotFound,
   kServiceUnavailable,
   kSignatureDoesNotMatch,
   kSlowDown,
@@ -77,6 +89,8 @@ struct Error {
 };
 
 Error not_implemented(std::string_view what);
+Error header_not_implemented(std::string_view name);
+Error parameter_not_implemented(std::string_view name);
 Error invalid_argument(std::string message, std::string_view name, std::string_view value);
 
 // For trouble in the store that has no meaning of its own for the operation at hand.

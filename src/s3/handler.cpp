@@ -1,5 +1,7 @@
 #include "s3/handler.h"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -88,6 +90,26 @@ std::string upper_hex(uint64_t value) {
   return out;
 }
 
+// What presigning SDKs move from headers into the query means what it means as a header, so it must not
+// be ignored: x-amz-meta-*, x-amz-acl, x-amz-checksum-mode, ... Nothing if there is no such thing.
+std::optional<http::RequestHead> with_hoisted_headers(const http::RequestHead& head,
+                                                      const Target& target) {
+  static constexpr std::array<std::string_view, 7> kOfTheSignature = {
+      "X-Amz-Algorithm",     "X-Amz-Credential", "X-Amz-Date",          "X-Amz-Expires",
+      "X-Amz-SignedHeaders", "X-Amz-Signature",  "X-Amz-Content-Sha256"};
+  std::optional<http::RequestHead> out;
+  for (const auto& [name, value] : target.query.items()) {
+    if (!http::iequals(std::string_view(name).substr(0, 6), "x-amz-")) continue;
+    const bool of_signature =
+        std::any_of(kOfTheSignature.begin(), kOfTheSignature.end(),
+                    [&n = name](std::string_view each) { return http::iequals(n, each); });
+    if (of_signature) continue;
+    if (!out.has_value()) out = head;
+    out->headers.append(name, value);
+  }
+  return out;
+}
+
 }  // namespace
 
 struct S3Handler::Trace {
@@ -157,9 +179,11 @@ Outcome<auth::Verified> S3Handler::authenticate(const http::RequestHead& head) {
   return error;
 }
 
-Outcome<Response> S3Handler::serve(const http::RequestHead& head, BodySource& body, Trace& trace) {
-  DRUMLIN_S3_ASSIGN(const auth::Verified verified, authenticate(head));
-  DRUMLIN_S3_ASSIGN(const Target target, parse_target(head.target));
+Outcome<Response> S3Handler::serve(const http::RequestHead& sent, BodySource& body, Trace& trace) {
+  DRUMLIN_S3_ASSIGN(const auth::Verified verified, authenticate(sent));
+  DRUMLIN_S3_ASSIGN(const Target target, parse_target(sent.target));
+  const std::optional<http::RequestHead> folded = with_hoisted_headers(sent, target);
+  const http::RequestHead& head = folded.has_value() ? *folded : sent;
   DRUMLIN_S3_ASSIGN(trace.operation, route(head.method, target));
   DRUMLIN_S3_TRY(refuse_unbuilt_headers(trace.operation, head.headers, owner_id_));
   Context context{runtime_, store_, settings_, owner_id_, body_bytes_};

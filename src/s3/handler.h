@@ -43,7 +43,7 @@ class S3Handler {
     observe::Histogram* latency = nullptr;
   };
   void answer(http::Exchange& exchange, Outcome<Response> outcome, Trace& trace);
-  Outcome<Response> serve(const http::RequestHead& head, BodySource& body, Trace& trace);
+  Outcome<Response> serve(const http::RequestHead& sent, BodySource& body, Trace& trace);
   Outcome<auth::Verified> authenticate(const http::RequestHead& head);
   Response error_response(const Error& error, const http::RequestHead& head, const Trace& trace);
   Trace new_trace();

@@ -1,4 +1,5 @@
-// ListObjectsV2, and ListObjects for the clients that still use it.
+// ListObjectsV2, ListObjects for the clients that still use it, and ListObjectVersions, where each
+// object is its own and only version.
 #include <optional>
 #include <utility>
 
@@ -11,6 +12,7 @@ namespace drumlin::s3 {
 namespace {
 
 constexpr size_t kMaxKeys = 1000;
+constexpr std::string_view kOnlyVersion = "null";
 
 // What both versions have in common.
 struct Listed {
@@ -68,11 +70,26 @@ ListPosition last_of(const Listed& listed) {
   return {last.key, last.common_prefix};
 }
 
-void add_contents(const XmlNode& root, const Listed& listed, const std::string* owner_id) {
+// A marker is a bare string: if it is what the delimiter makes of a key it is the common prefix that was
+// listed last.
+ListPosition position_of(std::string_view marker, const Listed& listed) {
+  ListPosition out{std::string(marker), false};
+  if (listed.delimiter.empty() || !marker.starts_with(listed.prefix)) return out;
+  const size_t at = marker.find(listed.delimiter, listed.prefix.size());
+  out.common_prefix = at != std::string_view::npos && at + listed.delimiter.size() == marker.size();
+  return out;
+}
+
+void add_contents(const XmlNode& root, const Listed& listed, const std::string* owner_id,
+                  bool versions = false) {
   for (const shard::ListedKey& item : listed.page.items) {
     if (item.common_prefix) continue;
-    const XmlNode node = root.child("Contents");
+    const XmlNode node = root.child(versions ? "Version" : "Contents");
     node.text("Key", listed.encoded(item.key));
+    if (versions) {
+      node.text("VersionId", kOnlyVersion);
+      node.boolean("IsLatest", true);
+    }
     node.text("LastModified", observe::rfc3339(item.modified));
     node.text("ETag", "\"" + item.etag + "\"");
     node.number("Size", item.size);
@@ -88,9 +105,10 @@ void add_contents(const XmlNode& root, const Listed& listed, const std::string* 
   }
 }
 
-Response xml_response(const XmlDocument& document) {
+Response xml_response(const Context& context, const XmlDocument& document) {
   Response response;
   response.headers.append("Content-Type", "application/xml");
+  response.headers.append("x-amz-bucket-region", context.settings.region);
   response.text = document.to_string();
   return response;
 }
@@ -129,29 +147,61 @@ Outcome<Response> list_objects_v2(Context& context, const Request& request) {
   root.boolean("IsTruncated", listed.page.truncated);
   const bool fetch_owner = query.get("fetch-owner") == "true";
   add_contents(root, listed, fetch_owner ? &context.owner_id : nullptr);
-  return xml_response(document);
+  return xml_response(context, document);
 }
 
 Outcome<Response> list_objects(Context& context, const Request& request) {
   DRUMLIN_S3_ASSIGN(Listed listed, parse_common(request));
   const std::string_view marker = request.target.query.get("marker");
-  // A marker is a bare string: one that ends in the delimiter is the common prefix listed last.
-  const bool is_prefix = !listed.delimiter.empty() && marker.ends_with(listed.delimiter);
-  DRUMLIN_S3_TRY(fetch(context, {std::string(marker), is_prefix}, listed));
+  DRUMLIN_S3_TRY(fetch(context, position_of(marker, listed), listed));
   XmlDocument document("ListBucketResult", kNamespace);
   const XmlNode root = document.root();
   root.text("Name", listed.bucket);
   root.text("Prefix", listed.encoded(listed.prefix));
   root.text("Marker", listed.encoded(marker));
-  // Amazon names it only with a delimiter; without one clients may take the last key. Both find it
-  // here.
-  if (listed.page.truncated) root.text("NextMarker", listed.encoded(last_of(listed).key));
+  // As at Amazon: without a delimiter clients go on from the last key.
+  if (listed.page.truncated && !listed.delimiter.empty()) {
+    root.text("NextMarker", listed.encoded(last_of(listed).key));
+  }
   root.number("MaxKeys", listed.max_keys);
   if (!listed.delimiter.empty()) root.text("Delimiter", listed.encoded(listed.delimiter));
   if (listed.url_encoded) root.text("EncodingType", "url");
   root.boolean("IsTruncated", listed.page.truncated);
   add_contents(root, listed, &context.owner_id);
-  return xml_response(document);
+  return xml_response(context, document);
+}
+
+Outcome<Response> list_object_versions(Context& context, const Request& request) {
+  const Query& query = request.target.query;
+  DRUMLIN_S3_ASSIGN(Listed listed, parse_common(request));
+  const std::string_view key_marker = query.get("key-marker");
+  const std::string_view version_marker = query.get("version-id-marker");
+  if (!version_marker.empty() && key_marker.empty()) {
+    return invalid_argument("A version-id marker cannot be specified without a key marker.",
+                            "version-id-marker", version_marker);
+  }
+  if (!version_marker.empty() && version_marker != kOnlyVersion) {
+    return invalid_argument("Invalid version id specified", "version-id-marker", version_marker);
+  }
+  // After a key or after its only version: the same place.
+  DRUMLIN_S3_TRY(fetch(context, position_of(key_marker, listed), listed));
+  XmlDocument document("ListVersionsResult", kNamespace);
+  const XmlNode root = document.root();
+  root.text("Name", listed.bucket);
+  root.text("Prefix", listed.encoded(listed.prefix));
+  root.text("KeyMarker", listed.encoded(key_marker));
+  root.text("VersionIdMarker", version_marker);
+  if (listed.page.truncated) {
+    const ListPosition last = last_of(listed);
+    root.text("NextKeyMarker", listed.encoded(last.key));
+    if (!last.common_prefix) root.text("NextVersionIdMarker", kOnlyVersion);
+  }
+  root.number("MaxKeys", listed.max_keys);
+  if (!listed.delimiter.empty()) root.text("Delimiter", listed.encoded(listed.delimiter));
+  if (listed.url_encoded) root.text("EncodingType", "url");
+  root.boolean("IsTruncated", listed.page.truncated);
+  add_contents(root, listed, &context.owner_id, /*versions=*/true);
+  return xml_response(context, document);
 }
 
 }  // namespace drumlin::s3

@@ -78,7 +78,10 @@ std::optional<Outcome<Response>> early_answer(const Request& request,
     case Condition::kHolds:
       return std::nullopt;
     case Condition::kFailed: {
-      Error error(ErrorCode::kPreconditionFailed);
+      Error error =
+          Error(ErrorCode::kPreconditionFailed)
+              .with("Condition",
+                    request.head.headers.has("If-Match") ? "If-Match" : "If-Unmodified-Since");
       error.headers.append(kVersionHeader, std::to_string(object.version));
       return error;
     }
@@ -133,9 +136,20 @@ Outcome<Fetched> fetch_head(Context& context, const Request& request) {
 
 Outcome<Response> answer(Context& context, const Request& request, bool with_body) {
   const std::string_view range_text = request.head.headers.get("Range");
-  const std::optional<router::ByteRange> range = parse_range(range_text);
+  std::optional<router::ByteRange> range = parse_range(range_text);
   DRUMLIN_S3_ASSIGN(Fetched fetched,
                     with_body ? fetch(context, request, range) : fetch_head(context, request));
+  if (range.has_value() && fetched.got.found &&
+      !range_applies(request.head.headers, fetched.got.object.attributes.etag,
+                     fetched.got.object.modified)) {
+    range.reset();
+    fetched = Fetched{};
+    if (with_body) {
+      DRUMLIN_S3_ASSIGN(fetched, fetch(context, request, range));
+    } else {
+      DRUMLIN_S3_ASSIGN(fetched, fetch_head(context, request));
+    }
+  }
   router::GotObject& got = fetched.got;
   if (auto early = early_answer(request, got)) return std::move(*early);
   const shard::ObjectRecord& object = got.object;
@@ -155,6 +169,7 @@ Outcome<Response> answer(Context& context, const Request& request, bool with_bod
   }
   add_validators(object, response.headers);
   add_stored(request, object, response.headers);
+  add_version_id(request, response.headers);
   response.content_length = span.count;
   if (!with_body) return response;
   if (got.body.size() != span.count || (range.has_value() && got.first != span.first)) {

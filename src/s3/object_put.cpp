@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <array>
 
+#include "base/codec.h"
 #include "s3/body.h"
+#include "s3/conditions.h"
 #include "s3/operations.h"
 
 namespace drumlin::s3 {
@@ -77,11 +79,28 @@ Outcome<shard::ObjectAttributes> attributes_of(const http::Headers& headers) {
   return attributes;
 }
 
+// Of a request's digest: what would be stored. The ETag stands for the bytes.
+std::string content_of(const shard::ObjectAttributes& attributes) {
+  std::string out;
+  Writer writer(out);
+  writer.bytes(attributes.etag);
+  for (const shard::Pairs* pairs : {&attributes.headers, &attributes.user, &attributes.checksums}) {
+    writer.u32(static_cast<uint32_t>(pairs->size()));
+    for (const auto& [name, value] : *pairs) {
+      writer.bytes(name);
+      writer.bytes(value);
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 Outcome<Response> put_object(Context& context, const Request& request) {
   // All that the headers can tell is judged before the body is read, or even asked for.
   DRUMLIN_S3_ASSIGN(shard::ObjectAttributes attributes, attributes_of(request.head.headers));
+  router::WriteTerms terms;
+  DRUMLIN_S3_ASSIGN(terms.when, put_condition(request.head.headers));
   DRUMLIN_S3_ASSIGN(const BodyPlan plan, plan_body(request, context.settings.max_body_bytes, true));
   DRUMLIN_S3_ASSIGN(const Permits permits,
                     acquire_body_bytes(context, plan.size, context.deadline()));
@@ -94,11 +113,15 @@ Outcome<Response> put_object(Context& context, const Request& request) {
     response.headers.append(checksum_header(body.checksum->kind), body.checksum->base64);
     response.headers.append("x-amz-checksum-type", "FULL_OBJECT");
   }
-  const auto version =
+  terms.request = request_digest(request, request.target.key, terms.when, content_of(attributes));
+  const auto written =
       context.store.put_object(request.target.bucket, request.target.key, std::move(attributes),
-                               Blob(std::move(body.bytes)), context.deadline());
-  if (!version.ok()) return bucket_error(version.status(), request.target.bucket);
-  response.headers.append(kVersionHeader, std::to_string(*version));
+                               Blob(std::move(body.bytes)), terms, context.deadline());
+  if (!written.ok()) return bucket_error(written.status(), request.target.bucket);
+  if (written->outcome != router::Written::Outcome::kDone) {
+    return refused(*written, request.target.key, condition_name(terms.when));
+  }
+  response.headers.append(kVersionHeader, std::to_string(written->version));
   return response;
 }
 

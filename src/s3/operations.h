@@ -17,6 +17,10 @@ enum class Operation : unsigned char {
   kGetBucketLocation,
   kListObjects,
   kListObjectsV2,
+  kListObjectVersions,
+  kDeleteObjects,
+  kGetConfiguration,     // of a bucket or an object: policy, cors, tagging, ...
+  kDeleteConfiguration,  // the same
   kPutObject,
   kGetObject,
   kHeadObject,
@@ -44,10 +48,21 @@ Outcome<Response> delete_bucket(Context& context, const Request& request);
 Outcome<Response> get_bucket_location(Context& context, const Request& request);
 Outcome<Response> list_objects(Context& context, const Request& request);  // list.cpp
 Outcome<Response> list_objects_v2(Context& context, const Request& request);
+Outcome<Response> list_object_versions(Context& context, const Request& request);
 Outcome<Response> put_object(Context& context, const Request& request);  // object_put.cpp
 Outcome<Response> get_object(Context& context, const Request& request);  // object_get.cpp
 Outcome<Response> head_object(Context& context, const Request& request);
-Outcome<Response> delete_object(Context& context, const Request& request);  // object_delete.cpp
+Outcome<Response> delete_object(Context& context, const Request& request);   // object_delete.cpp
+Outcome<Response> delete_objects(Context& context, const Request& request);  // objects_delete.cpp
+Outcome<Response> get_configuration(Context& context, const Request& request);  // configuration.cpp
+Outcome<Response> delete_configuration(Context& context, const Request& request);
+
+// Subresources that nobody can configure here, and that Amazon answers about as long as nobody has.
+bool is_readable_configuration(std::string_view name, bool of_object);
+bool is_deletable_configuration(std::string_view name, bool of_object);
+
+// Every object is its own and only version, "null". The answer says so to who asked by that id.
+void add_version_id(const Request& request, http::Headers& headers);
 
 // From the store, for an operation on an existing bucket: kNotFound names it.
 Error bucket_error(const Status& status, std::string_view bucket);

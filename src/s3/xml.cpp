@@ -2,6 +2,8 @@
 
 #include <pugixml.hpp>
 
+#include <algorithm>
+
 namespace drumlin::s3 {
 namespace {
 
@@ -34,6 +36,29 @@ std::string_view local_name(const char* name) {
   return colon == std::string_view::npos ? text : text.substr(colon + 1);
 }
 
+XmlElement element_of(const pugi::xml_node& node) {
+  XmlElement out;
+  out.name = local_name(node.name());
+  for (const pugi::xml_node child : node.children()) {
+    if (child.type() == pugi::node_element) out.children.push_back(element_of(child));
+    if (child.type() == pugi::node_pcdata || child.type() == pugi::node_cdata) {
+      out.text += child.value();
+    }
+  }
+  return out;
+}
+
+// element_of() recurses.
+bool deeper_than(const pugi::xml_node& node, int levels) {
+  if (levels == 0) return true;
+  for (const pugi::xml_node child : node.children()) {
+    if (deeper_than(child, levels - 1)) return true;
+  }
+  return false;
+}
+
+constexpr int kMaxDepth = 8;
+
 }  // namespace
 
 XmlNode XmlNode::child(std::string_view name) const {
@@ -54,6 +79,10 @@ void XmlNode::boolean(std::string_view name, bool value) const {
 
 void XmlNode::set_text(std::string_view value) const {
   unwrap(node_).append_child(pugi::node_pcdata).set_value(std::string(value).c_str());
+}
+
+void XmlNode::attribute(std::string_view name, std::string_view value) const {
+  unwrap(node_).append_attribute(std::string(name).c_str()).set_value(std::string(value).c_str());
 }
 
 struct XmlDocument::Impl {
@@ -81,6 +110,22 @@ std::string XmlDocument::to_string() const {
   impl_->document.save(writer, "", pugi::format_raw | pugi::format_no_declaration,
                        pugi::encoding_utf8);
   return out;
+}
+
+std::optional<XmlElement> read_xml(std::string_view body, std::string_view root,
+                                   size_t max_elements) {
+  // Each element has at least one "<", and with its text at least one more.
+  const auto tags = std::count(body.begin(), body.end(), '<');
+  if (static_cast<size_t>(tags) > 2 * max_elements + 2) return std::nullopt;
+  pugi::xml_document document;
+  // White space can be a key, or its ends. No DOCTYPE is kept, as below.
+  const pugi::xml_parse_result result = document.load_buffer(
+      body.data(), body.size(), pugi::parse_default | pugi::parse_ws_pcdata_single);
+  const pugi::xml_node top = document.document_element();
+  if (!result || local_name(top.name()) != root || deeper_than(top, kMaxDepth)) {
+    return std::nullopt;
+  }
+  return element_of(top);
 }
 
 std::optional<std::string> read_xml_child(std::string_view body, std::string_view root,

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace drumlin::s3 {
 
@@ -20,6 +21,7 @@ class XmlNode {
   void number(std::string_view name, uint64_t value) const;
   void boolean(std::string_view name, bool value) const;
   void set_text(std::string_view value) const;
+  void attribute(std::string_view name, std::string_view value) const;
 
  private:
   friend class XmlDocument;
@@ -42,6 +44,18 @@ class XmlDocument {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+// An element of a request's body: its name without a prefix, the text directly in it, and what is below.
+struct XmlElement {
+  std::string name;
+  std::string text;
+  std::vector<XmlElement> children;
+};
+
+// Nothing if the body is not well-formed, its root is not `root`, or it has more than `max_elements`,
+// which also bounds the memory that it takes.
+std::optional<XmlElement> read_xml(std::string_view body, std::string_view root,
+                                   size_t max_elements);
 
 // The text of root/child in a request's body, with or without a namespace. Nothing if the body is
 // not well-formed or its root is not `root`; an empty string if there is no such child.

@@ -174,6 +174,14 @@ void fields(A& a, ObjectRecord& v) {
   a(v.attributes, v.size, v.version, v.modified, v.body);
 }
 template <typename A>
+void fields(A& a, Precondition& v) {
+  a(v.absent, v.present, v.etags, v.size, v.modified);
+}
+template <typename A>
+void fields(A& a, RequestDigest& v) {
+  a(v.high, v.low);
+}
+template <typename A>
 void fields(A& a, BucketRecord& v) {
   a(v.name, v.incarnation, v.partitions, v.epoch, v.state, v.created);
 }

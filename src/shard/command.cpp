@@ -7,7 +7,7 @@
 namespace drumlin::shard {
 
 constexpr bool is_valid(Detail d) {
-  return d <= Detail::kSession;
+  return d <= Detail::kCondition;
 }
 
 template <typename A>
@@ -21,6 +21,16 @@ void fields(A& a, Put& v) {
 template <typename A>
 void fields(A& a, Delete& v) {
   a(v.bucket, v.incarnation, v.epoch, v.key);
+}
+template <typename A>
+void fields(A& a, PutIf& v) {
+  fields(a, static_cast<Put&>(v));
+  a(v.when, v.request);
+}
+template <typename A>
+void fields(A& a, DeleteIf& v) {
+  fields(a, static_cast<Delete&>(v));
+  a(v.when, v.request);
 }
 template <typename A>
 void fields(A& a, CreateBucket& v) {
@@ -69,9 +79,25 @@ bool decode_payload(uint8_t kind, Decoder& decoder, Payload& out, std::index_seq
 
 }  // namespace
 
+const Put* put_of(const Payload& payload) {
+  if (const auto* put = std::get_if<Put>(&payload)) return put;
+  return std::get_if<PutIf>(&payload);
+}
+
+const Delete* delete_of(const Payload& payload) {
+  if (const auto* del = std::get_if<Delete>(&payload)) return del;
+  return std::get_if<DeleteIf>(&payload);
+}
+
+RequestDigest request_of(const Payload& payload) {
+  if (const auto* put = std::get_if<PutIf>(&payload)) return put->request;
+  if (const auto* del = std::get_if<DeleteIf>(&payload)) return del->request;
+  return {};
+}
+
 std::string encode(const Command& command) {
   std::string out;
-  if (const auto* put = std::get_if<Put>(&command.payload)) out.reserve(put->body.size() + 1024);
+  if (const Put* put = put_of(command.payload)) out.reserve(put->body.size() + 1024);
   Writer writer(out);
   writer.u8(kFormatVersion);
   writer.u8(static_cast<uint8_t>(command.payload.index()));

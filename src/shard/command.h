@@ -41,6 +41,17 @@ struct Delete {
   std::string key;
 };
 
+// The same under a condition, or under an id of the client's own: then what was answered is remembered
+// (outcomes.h) and a retry of the client gets it again.
+struct PutIf : Put {
+  Precondition when;
+  RequestDigest request;
+};
+struct DeleteIf : Delete {
+  Precondition when;
+  RequestDigest request;
+};
+
 // The catalogue record of a bucket (shard 0).
 struct CreateBucket {
   std::string name;
@@ -83,7 +94,7 @@ struct RemoveRow : InstallRow {};
 // The index is the kind on the wire: append only.
 using Payload =
     std::variant<Put, Delete, CreateBucket, ActivateBucket, BeginDelete, DecideDelete, FinishRemove,
-                 FinishReopen, InstallRow, CloseRowIfEmpty, ReopenRow, RemoveRow>;
+                 FinishReopen, InstallRow, CloseRowIfEmpty, ReopenRow, RemoveRow, PutIf, DeleteIf>;
 
 struct Command {
   WallTime log_time{};
@@ -91,11 +102,19 @@ struct Command {
   Payload payload;
 };
 
+// The write in a payload, with or without a condition; null if it is another kind.
+const Put* put_of(const Payload& payload);
+const Delete* delete_of(const Payload& payload);
+RequestDigest request_of(const Payload& payload);
+
 enum class Detail : uint8_t {
   kNone = 0,
   kStaleBucket = 1,  // the partition knows another (incarnation, epoch): ask the catalogue
   kRowClosed = 2,    // the bucket is being deleted
   kSession = 3,      // refused by the session
+  // The condition does not hold. kFailedPrecondition, or kNotFound: a put that wants to match found
+  // nothing. The version is that of the object that was found, without one that of the last delete.
+  kCondition = 4,
 };
 
 struct Reply {

@@ -30,6 +30,12 @@ std::string Keys::reply(uint64_t node, uint64_t number) const {
   return out;
 }
 
+std::string Keys::outcome(uint64_t index) const {
+  std::string out = outcomes();
+  Writer(out).u64_be(index);
+  return out;
+}
+
 std::string Keys::objects(uint64_t incarnation) const {
   std::string out = with_class(0x20);
   Writer(out).u64_be(incarnation);

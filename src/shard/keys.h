@@ -4,6 +4,7 @@
 //     0x01 meta         -                               applied index, log time, last delete
 //     0x02 session      node u64be                      boot, low water
 //     0x03 reply        node u64be | number u64be       what the session was told
+//     0x04 outcome      index u64be                     what a client's own request id was told
 //     0x10 record       bucket name                     catalogue shard only
 //     0x11 row          bucket name                     the partition's copy
 //     0x20 object       incarnation u64be | key
@@ -27,6 +28,8 @@ class Keys {
   std::string session(uint64_t node) const;
   std::string replies() const { return with_class(0x03); }
   std::string reply(uint64_t node, uint64_t number) const;
+  std::string outcomes() const { return with_class(0x04); }
+  std::string outcome(uint64_t index) const;
   std::string records() const { return with_class(0x10); }
   std::string record(std::string_view bucket) const { return records().append(bucket); }
   std::string row(std::string_view bucket) const { return with_class(0x11).append(bucket); }

@@ -5,7 +5,7 @@
 namespace drumlin::shard {
 
 constexpr bool is_valid(Detail d) {
-  return d <= Detail::kSession;
+  return d <= Detail::kCondition;
 }
 
 template <typename A>

@@ -21,7 +21,8 @@ Status Shard::load(const kv::View& view) {
     if (version != kFormatVersion) return {Code::kUnsupported, "unknown format of the meta record"};
   }
   rows_.clear();
-  return sessions_.load(view, keys_);
+  DRUMLIN_TRY(sessions_.load(view, keys_));
+  return outcomes_.load(view, keys_);
 }
 
 Result<Applied> Shard::apply(const kv::View& view, kv::Batch& batch, LogIndex index,
@@ -31,6 +32,7 @@ Result<Applied> Shard::apply(const kv::View& view, kv::Batch& batch, LogIndex in
   staged_.applied = index;
   sessions_.discard();
   rows_.discard();
+  outcomes_.discard();
   Applied out;
   if (!bytes.empty()) {
     DRUMLIN_ASSIGN(const Command command, decode_command(bytes));
@@ -39,10 +41,7 @@ Result<Applied> Shard::apply(const kv::View& view, kv::Batch& batch, LogIndex in
     } else {
       staged_.log_time = std::max(state_.log_time, command.log_time);
       Context context{view, batch, staged_, out.bodies};
-      DRUMLIN_ASSIGN(const Reply reply,
-                     std::visit([&](const auto& payload) { return execute(context, payload); },
-                                command.payload));
-      out.reply = encode(reply);
+      DRUMLIN_ASSIGN(out.reply, perform(context, command));
       sessions_.record(command.session, out.reply, keys_, batch);
     }
   }
@@ -56,11 +55,28 @@ Result<Applied> Shard::apply(const kv::View& view, kv::Batch& batch, LogIndex in
   return out;
 }
 
+// The command's own reply, or the one that an earlier try of the same client's request was given.
+Result<std::string> Shard::perform(Context& c, const Command& command) {
+  outcomes_.purge(c.state.log_time, keys_, c.batch);
+  const RequestDigest request = request_of(command.payload);
+  if (auto known = outcomes_.answered(request, c.state.log_time)) return std::move(*known);
+  DRUMLIN_ASSIGN(
+      const Reply reply,
+      std::visit([&](const auto& payload) { return execute(c, payload); }, command.payload));
+  std::string encoded = encode(reply);
+  // A sender with a stale bucket record asks again: that was no answer to the client yet.
+  if (reply.code != Code::kAborted) {
+    outcomes_.record(request, encoded, c.state.applied.value(), c.state.log_time, keys_, c.batch);
+  }
+  return encoded;
+}
+
 void Shard::commit_applied() {
   DRUMLIN_CHECK_EQ(staged_.applied, state_.applied + 1);
   state_ = staged_;
   sessions_.commit();
   rows_.commit();
+  outcomes_.commit();
 }
 
 Result<std::string> Shard::query(const kv::View& view, std::string_view bytes) const {

@@ -3,8 +3,8 @@
 // Time is the leader's, carried in the entry, and made monotonic here.
 //
 // Pure: what it reads it gets as a View, what it writes it puts into a Batch. It keeps counters,
-// sessions and some bucket rows in memory, which change only at commit_applied(); so the views that it
-// is given must be of applied().
+// sessions, outcomes and some bucket rows in memory, which change only at commit_applied(); so the views that
+// it is given must be of applied().
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,7 @@
 #include "kv/api/kv.h"
 #include "shard/command.h"
 #include "shard/keys.h"
+#include "shard/outcomes.h"
 #include "shard/query.h"
 #include "shard/rows.h"
 #include "shard/sessions.h"
@@ -40,7 +41,7 @@ class Shard {
  public:
   Shard(uint32_t shard, uint32_t generation) : shard_(shard), keys_(shard, generation) {}
 
-  // Reads counters and sessions. kCorrupt, kIo, kWouldBlock.
+  // Reads counters, sessions and outcomes. kCorrupt, kIo, kWouldBlock.
   Status load(const kv::View& view);
 
   // The entry at applied() + 1; an empty command is a no-op. Fills `batch`, which also carries the
@@ -74,6 +75,8 @@ class Shard {
   };
   Result<Reply> execute(Context& c, const Put& put);
   Result<Reply> execute(Context& c, const Delete& del);
+  Result<Reply> execute(Context& c, const PutIf& put);
+  Result<Reply> execute(Context& c, const DeleteIf& del);
   Result<Reply> execute(Context& c, const CreateBucket& create);
   Result<Reply> execute(Context& c, const ActivateBucket& activate);
   Result<Reply> execute(Context& c, const BeginDelete& begin);
@@ -97,6 +100,9 @@ class Shard {
   // kNone if the row admits a write of a sender who knows (incarnation, epoch).
   Result<Detail> refuse_write(const kv::View& view, const std::string& bucket, uint64_t incarnation,
                               uint64_t epoch) const;
+  Reply put_object(Context& c, const Put& put, const std::optional<ObjectRecord>& before);
+  Reply delete_object(Context& c, const Delete& del, const std::optional<ObjectRecord>& before);
+  Result<std::string> perform(Context& c, const Command& command);
   void put_row(Context& c, const std::string& bucket, const BucketRow& row);
   void put_record(Context& c, const BucketRecord& record);
 
@@ -106,6 +112,7 @@ class Shard {
   State staged_;
   Sessions sessions_;
   mutable Rows rows_;  // a query fills it too
+  Outcomes outcomes_;
 };
 
 // The object that an answer to GetObject tells of. kCorrupt if it is no such answer.

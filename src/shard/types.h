@@ -1,6 +1,7 @@
 // What a shard stores and answers about, as plain values. Their byte forms are in shard/codec.h.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -40,6 +41,30 @@ struct ObjectRecord {
   uint64_t version = 0;
   WallTime modified{};
   BodyId body;
+};
+
+// What a conditional write demands of the object that it finds. Judged when the write is applied, so
+// exactly one of several writers can be right. All that is set must hold.
+struct Precondition {
+  bool absent = false;               // If-None-Match: *
+  bool present = false;              // If-Match: *
+  std::vector<std::string> etags;    // If-Match: one of these
+  std::optional<uint64_t> size;      // deletes: x-amz-if-match-size
+  std::optional<WallTime> modified;  // deletes: x-amz-if-match-last-modified-time, whole seconds
+
+  bool any() const {
+    return absent || present || !etags.empty() || size.has_value() || modified.has_value();
+  }
+  bool operator==(const Precondition&) const = default;
+};
+
+// Names a request of a client over all of the client's own retries: a digest of who sent it, the id
+// that the client gave it, and all that it asks for. All zero: the client gave it no id.
+struct RequestDigest {
+  uint64_t high = 0;
+  uint64_t low = 0;
+  explicit operator bool() const { return high != 0 || low != 0; }
+  auto operator<=>(const RequestDigest&) const = default;
 };
 
 enum class BucketState : uint8_t {

@@ -17,8 +17,8 @@ struct Driver {
   Buckets buckets;
 };
 
-Result<uint64_t> put(Cluster& c, const std::string& key) {
-  return c.router()->put_object("b", key, {}, Blob(std::string("x")), c.in(5s));
+Result<Written> put(Cluster& c, const std::string& key) {
+  return c.router()->put_object("b", key, {}, Blob(std::string("x")), {}, c.in(5s));
 }
 
 TEST(Buckets, Life) {
@@ -40,7 +40,7 @@ TEST(Buckets, Life) {
     EXPECT_TRUE(d.buckets.remove("b", c.in(5s)).is(Code::kFailedPrecondition));
     EXPECT_EQ(c.record("b")->epoch, 2u);
     EXPECT_EQ(c.record("b")->state, BucketState::kActive);
-    ASSERT_TRUE(c.router()->delete_object("b", "k", c.in(5s)).ok());
+    ASSERT_TRUE(c.router()->delete_object("b", "k", {}, c.in(5s)).ok());
     ASSERT_TRUE(d.buckets.remove("b", c.in(5s)).ok());
     EXPECT_FALSE(c.record("b"));
     ASSERT_TRUE(d.buckets.create("b", c.in(5s)).ok());

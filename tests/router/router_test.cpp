@@ -29,7 +29,9 @@ struct RouterTest : ::testing::Test {
     });
   }
   Result<uint64_t> put(const std::string& key, std::string body = "x") {
-    return router->put_object("b", key, {}, blob(std::move(body)), c.in(5s));
+    DRUMLIN_ASSIGN(const Written written,
+                   router->put_object("b", key, {}, blob(std::move(body)), {}, c.in(5s)));
+    return written.version;
   }
   Result<GotObject> get(const std::string& key, std::optional<ByteRange> range = std::nullopt,
                         uint64_t max_body = UINT64_MAX) {
@@ -69,7 +71,7 @@ TEST_F(RouterTest, ObjectsGoWhereTheirKeyBelongs) {
       EXPECT_EQ(got.body.view(), "body of " + key);
     }
     EXPECT_FALSE(get("missing")->found);
-    const uint64_t deleted = router->delete_object("b", "key3", c.in(5s)).value();
+    const uint64_t deleted = router->delete_object("b", "key3", {}, c.in(5s)).value().version;
     EXPECT_FALSE(get("key3")->found);
     EXPECT_EQ(get("key3")->version, deleted);
   });
@@ -98,10 +100,10 @@ TEST_F(RouterTest, BodyBeyondTheLimitIsLeftOut) {
 
 TEST_F(RouterTest, WithoutTheBucketNothingIsDone) {
   run([&] {
-    EXPECT_TRUE(router->put_object("none", "k", {}, blob("x"), c.in(5s)).is(Code::kNotFound));
+    EXPECT_TRUE(router->put_object("none", "k", {}, blob("x"), {}, c.in(5s)).is(Code::kNotFound));
     EXPECT_TRUE(
         router->get_object("none", "k", true, {}, UINT64_MAX, c.in(5s)).is(Code::kNotFound));
-    EXPECT_TRUE(router->delete_object("none", "k", c.in(5s)).is(Code::kNotFound));
+    EXPECT_TRUE(router->delete_object("none", "k", {}, c.in(5s)).is(Code::kNotFound));
     EXPECT_TRUE(router->list_objects(whole("none"), c.in(5s)).is(Code::kNotFound));
   });
 }
@@ -113,8 +115,8 @@ TEST_F(RouterTest, StaleRecordIsFetchedAgain) {
     EXPECT_TRUE(other->delete_bucket("b", c.in(5s)).is(Code::kFailedPrecondition));  // epoch 2
     EXPECT_TRUE(put("k2").ok());
     EXPECT_TRUE(get("k")->found);
-    ASSERT_TRUE(other->delete_object("b", "k", c.in(5s)).ok());
-    ASSERT_TRUE(other->delete_object("b", "k2", c.in(5s)).ok());
+    ASSERT_TRUE(other->delete_object("b", "k", {}, c.in(5s)).ok());
+    ASSERT_TRUE(other->delete_object("b", "k2", {}, c.in(5s)).ok());
     ASSERT_TRUE(other->delete_bucket("b", c.in(5s)).ok());
     EXPECT_TRUE(put("k").is(Code::kNotFound));
     EXPECT_TRUE(get("k").is(Code::kNotFound));
@@ -254,8 +256,51 @@ TEST_F(RouterTest, ListingSeesWhatWasAnsweredBefore) {
       ASSERT_EQ(router->list_objects(whole("b"), c.in(5s))->items.size(),
                 static_cast<size_t>(i) + 1);
     }
-    ASSERT_TRUE(router->delete_object("b", "k3", c.in(5s)).ok());
+    ASSERT_TRUE(router->delete_object("b", "k3", {}, c.in(5s)).ok());
     EXPECT_EQ(router->list_objects(whole("b"), c.in(5s))->items.size(), 9u);
+  });
+}
+
+TEST_F(RouterTest, ConditionsAreJudgedByTheShard) {
+  run([&] {
+    WriteTerms absent;
+    absent.when.absent = true;
+    const auto create = [&](std::string body) {
+      return router->put_object("b", "k", {"tag-" + body, {}, {}, {}}, blob(body), absent, c.in(5s))
+          .value();
+    };
+    const Written first = create("one");
+    EXPECT_EQ(first.outcome, Written::Outcome::kDone);
+    const Written second = create("two");
+    EXPECT_EQ(second.outcome, Written::Outcome::kConditionFailed);
+    EXPECT_EQ(second.version, first.version) << "of what is there";
+    EXPECT_EQ(get("k")->body.view(), "one");
+
+    WriteTerms match;
+    match.when.etags = {"tag-one"};
+    const auto elsewhere = router->put_object("b", "none", {}, blob("x"), match, c.in(5s)).value();
+    EXPECT_EQ(elsewhere.outcome, Written::Outcome::kNothingToMatch);
+    const auto gone = router->delete_object("b", "k", match, c.in(5s)).value();
+    EXPECT_EQ(gone.outcome, Written::Outcome::kDone);
+    EXPECT_FALSE(get("k")->found);
+  });
+}
+
+// The node's session ends with its life; the client's own id does not.
+TEST_F(RouterTest, ARetryOverAnotherNodeGetsTheFirstAnswer) {
+  run([&] {
+    WriteTerms terms;
+    terms.when.absent = true;
+    terms.request = {1, 2};
+    c.lost_replies = 1;
+    c.budget = 1;
+    const auto unknown = router->put_object("b", "k", {}, blob("y"), terms, c.in(1s));
+    EXPECT_TRUE(unknown.is(Code::kOutcomeUnknown)) << unknown.status().to_string();
+    c.budget = Cluster::kEnough;
+    const auto other = c.router();
+    const auto retry = other->put_object("b", "k", {}, blob("y"), terms, c.in(5s)).value();
+    EXPECT_EQ(retry.outcome, Written::Outcome::kDone);
+    EXPECT_EQ(retry.version, get("k")->version);
   });
 }
 
@@ -264,10 +309,10 @@ TEST_F(RouterTest, UnknownOutcomesAreCalledSo) {
     ASSERT_TRUE(put("k").ok());
     c.lost_replies = 1;
     c.budget = 1;
-    const auto unknown = router->put_object("b", "k", {}, blob("y"), c.in(1s));
+    const auto unknown = router->put_object("b", "k", {}, blob("y"), {}, c.in(1s));
     EXPECT_TRUE(unknown.is(Code::kOutcomeUnknown)) << unknown.status().to_string();
     c.budget = 0;
-    EXPECT_TRUE(router->put_object("b", "k", {}, blob("z"), c.in(1s)).is(Code::kUnavailable));
+    EXPECT_TRUE(router->put_object("b", "k", {}, blob("z"), {}, c.in(1s)).is(Code::kUnavailable));
     c.budget = Cluster::kEnough;
     EXPECT_EQ(get("k")->body.view(), "y");
   });

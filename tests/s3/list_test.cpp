@@ -136,5 +136,57 @@ TEST_F(ListTest, VersionOneWithMarkers) {
   EXPECT_EQ(seen, (Names{"a", "b/", "c"}));
 }
 
+TEST_F(ListTest, VersionOneNamesTheNextMarkerOnlyWithADelimiter) {
+  put({"a", "b/1", "b/2", "c"});
+  const std::string plain = call("GET", "/bucket?max-keys=2").body;
+  EXPECT_EQ(element(plain, "IsTruncated"), "true");
+  EXPECT_EQ(element(plain, "NextMarker"), "(none)");
+  EXPECT_EQ(element(plain, "Marker"), "");
+  EXPECT_EQ(elements(call("GET", "/bucket?marker=b/1").body, "Key"), (Names{"b/2", "c"}));
+  EXPECT_EQ(call("GET", "/bucket").head.headers.get("x-amz-bucket-region"), "us-east-1");
+}
+
+// The folder's own name is no common prefix of what is listed inside it.
+TEST_F(ListTest, AMarkerThatIsThePrefixSkipsNothingBehindIt) {
+  put({"dir/", "dir/a", "dir/b/c"});
+  const std::string xml = call("GET", "/bucket?prefix=dir/&delimiter=/&marker=dir/").body;
+  EXPECT_EQ(elements(xml, "Key"), (Names{"dir/a"}));
+  EXPECT_EQ(elements(xml, "CommonPrefixes"), (Names{"<Prefix>dir/b/</Prefix>"}));
+}
+
+TEST_F(ListTest, VersionsOfABucketWithoutThem) {
+  put({"a", "b/1", "b/2", "c d"});
+  const std::string xml = call("GET", "/bucket?versions").body;
+  EXPECT_NE(xml.find("<ListVersionsResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"),
+            std::string::npos);
+  EXPECT_EQ(elements(xml, "Key"), (Names{"a", "b/1", "b/2", "c d"}));
+  EXPECT_EQ(elements(xml, "VersionId"), (Names{"null", "null", "null", "null"}));
+  EXPECT_EQ(element(xml, "IsLatest"), "true");
+  EXPECT_EQ(elements(xml, "DeleteMarker"), Names{});
+  Names seen;
+  std::string next;
+  for (int page = 0; page < 10; ++page) {
+    const std::string part =
+        call("GET", "/bucket?versions&delimiter=/&max-keys=1&encoding-type=url" + next).body;
+    for (const std::string& key : elements(part, "Key"))
+      seen.push_back(key);
+    for (const std::string& prefix : elements(part, "CommonPrefixes"))
+      seen.push_back(element(prefix, "Prefix"));
+    if (element(part, "IsTruncated") == "false") break;
+    next = "&key-marker=" + element(part, "NextKeyMarker");
+    const std::string version = element(part, "NextVersionIdMarker");
+    EXPECT_EQ(version, seen.back() == "b/" ? "(none)" : "null");
+    if (version != "(none)") next += "&version-id-marker=" + version;
+  }
+  EXPECT_EQ(seen, (Names{"a", "b/", "c%20d"}));
+  const auto judged = [&](const std::string& query) {
+    return brief(call("GET", "/bucket?versions" + query));
+  };
+  EXPECT_EQ(judged("&version-id-marker=null"), "400 InvalidArgument");
+  EXPECT_EQ(judged("&key-marker=a&version-id-marker=xyz"), "400 InvalidArgument");
+  EXPECT_EQ(judged("&max-keys=0"), "200");
+  EXPECT_EQ(brief(call("GET", "/nothing?versions")), "404 NoSuchBucket");
+}
+
 }  // namespace
 }  // namespace drumlin::s3::test

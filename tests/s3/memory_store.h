@@ -2,6 +2,7 @@
 // every call answer with that status.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <string>
@@ -42,17 +43,30 @@ class MemoryStore final : public router::Store {
       out.push_back(it->second.record);
     return out;
   }
-  Result<uint64_t> put_object(std::string_view bucket, std::string_view key,
-                              shard::ObjectAttributes attributes, Blob body, Instant) override {
+  Result<router::Written> put_object(std::string_view bucket, std::string_view key,
+                                     shard::ObjectAttributes attributes, Blob body,
+                                     const router::WriteTerms& terms, Instant) override {
     DRUMLIN_TRY(fail);
     DRUMLIN_ASSIGN(Bucket * found, find(bucket));
+    if (const auto known = answered_.find(terms.request); known != answered_.end()) {
+      return known->second;
+    }
+    const auto there = found->objects.find(std::string(key));
+    const bool matches = terms.when.present || !terms.when.etags.empty();
+    if (there == found->objects.end() && matches) {
+      return answer(terms, {router::Written::Outcome::kNothingToMatch, found->deleted});
+    }
+    if (there != found->objects.end() && !holds(terms.when, there->second.record)) {
+      return answer(terms,
+                    {router::Written::Outcome::kConditionFailed, there->second.record.version});
+    }
     Object& object = found->objects[std::string(key)];
     object.record.attributes = std::move(attributes);
     object.record.size = body.size();
     object.record.version = ++version_;
     object.record.modified = clock_.wall();
     object.body = std::move(body);
-    return version_;
+    return answer(terms, {router::Written::Outcome::kDone, version_});
   }
   Result<router::GotObject> get_object(std::string_view bucket, std::string_view key,
                                        bool with_body, std::optional<router::ByteRange> range,
@@ -83,12 +97,25 @@ class MemoryStore final : public router::Store {
     got.body = Blob(std::string(it->second.body.view().substr(first, end - first)));
     return got;
   }
-  Result<uint64_t> delete_object(std::string_view bucket, std::string_view key, Instant) override {
+  Result<router::Written> delete_object(std::string_view bucket, std::string_view key,
+                                        const router::WriteTerms& terms, Instant) override {
+    if (on_delete) DRUMLIN_TRY(on_delete(key));
     DRUMLIN_TRY(fail);
     DRUMLIN_ASSIGN(Bucket * found, find(bucket));
+    if (const auto known = answered_.find(terms.request); known != answered_.end()) {
+      return known->second;
+    }
+    const auto there = found->objects.find(std::string(key));
+    if (there == found->objects.end() && terms.when.present) {
+      return answer(terms, {router::Written::Outcome::kConditionFailed, found->deleted});
+    }
+    if (there != found->objects.end() && !holds(terms.when, there->second.record)) {
+      return answer(terms,
+                    {router::Written::Outcome::kConditionFailed, there->second.record.version});
+    }
     found->objects.erase(std::string(key));
     found->deleted = ++version_;
-    return version_;
+    return answer(terms, {router::Written::Outcome::kDone, version_});
   }
   Result<router::Listing> list_objects(const router::ListRequest& request, Instant) override {
     DRUMLIN_TRY(fail);
@@ -111,7 +138,8 @@ class MemoryStore final : public router::Store {
   }
 
   Status fail;
-  std::function<void(uint64_t max_body)> on_get;  // before each get_object
+  std::function<void(uint64_t max_body)> on_get;          // before each get_object
+  std::function<Status(std::string_view key)> on_delete;  // before each delete_object
   // The object as it is stored, or null.
   const shard::ObjectRecord* peek(const std::string& bucket, const std::string& key) const {
     const auto it = buckets_.find(bucket);
@@ -134,6 +162,17 @@ class MemoryStore final : public router::Store {
     if (it == buckets_.end()) return Status(Code::kNotFound, "no such bucket");
     return &it->second;
   }
+  router::Written answer(const router::WriteTerms& terms, router::Written written) {
+    if (terms.request) answered_[terms.request] = written;
+    return written;
+  }
+  static bool holds(const shard::Precondition& when, const shard::ObjectRecord& object) {
+    if (when.absent) return false;
+    const auto& tags = when.etags;
+    if (!tags.empty() && std::find(tags.begin(), tags.end(), object.attributes.etag) == tags.end())
+      return false;
+    return !when.size || *when.size == object.size;
+  }
   static bool listed(const router::ListRequest& request, const std::string& key,
                      const Object& object, shard::ListedKey& item) {
     if (!key.starts_with(request.prefix)) return false;
@@ -155,6 +194,7 @@ class MemoryStore final : public router::Store {
 
   Clock& clock_;
   std::map<std::string, Bucket> buckets_;
+  std::map<shard::RequestDigest, router::Written> answered_;
   uint64_t version_ = 0;
 };
 

@@ -134,6 +134,9 @@ TEST(Conditions, Precedence) {
   EXPECT_STREQ(judged({{"If-Match", "\"x\", \"abc\""}}), "holds");
   EXPECT_STREQ(judged({{"If-Match", "*"}}), "holds");
   EXPECT_STREQ(judged({{"If-Match", "\"abcd\""}}), "412");
+  EXPECT_STREQ(judged({{"If-Match", ""}}), "412");
+  EXPECT_STREQ(judged({{"If-Match", "W/\"abc\""}}), "412");  // compares strongly
+  EXPECT_STREQ(judged({{"If-Match", "\"x\""}, {"If-Match", "\"abc\""}}), "holds");
   EXPECT_STREQ(judged({{"If-None-Match", "W/\"abc\""}}), "304");
   EXPECT_STREQ(judged({{"If-None-Match", "*"}}), "304");
   EXPECT_STREQ(judged({{"If-None-Match", "\"x\""}}), "holds");
@@ -145,6 +148,55 @@ TEST(Conditions, Precedence) {
   // An entity tag beats a date.
   EXPECT_STREQ(judged({{"If-Match", "abc"}, {"If-Unmodified-Since", before}}), "holds");
   EXPECT_STREQ(judged({{"If-None-Match", "x"}, {"If-Modified-Since", same}}), "holds");
+}
+
+TEST(Conditions, IfRange) {
+  const WallTime modified = http::parse_date("Sun, 06 Nov 1994 08:49:37 GMT").value() + 500ms;
+  const auto applies = [&](http::Headers headers) {
+    return range_applies(headers, "abc", modified);
+  };
+  EXPECT_TRUE(applies({}));
+  EXPECT_TRUE(applies({{"If-Range", "\"abc\""}}));
+  EXPECT_FALSE(applies({{"If-Range", "W/\"abc\""}}));
+  EXPECT_FALSE(applies({{"If-Range", "\"abd\""}}));
+  EXPECT_TRUE(applies({{"If-Range", "Sun, 06 Nov 1994 08:49:37 GMT"}}));
+  EXPECT_FALSE(applies({{"If-Range", "Sun, 06 Nov 1994 08:49:38 GMT"}}));
+}
+
+TEST(Conditions, OfPuts) {
+  const auto parsed = [](http::Headers headers) -> std::string {
+    const auto when = put_condition(headers);
+    if (!when.ok()) return name_of(when.error());
+    std::string out = when->absent ? "absent" : when->present ? "present" : "";
+    for (const std::string& tag : when->etags)
+      out += "[" + tag + "]";
+    return when->any() ? out : "none";
+  };
+  EXPECT_EQ(parsed({}), "none");
+  EXPECT_EQ(parsed({{"If-None-Match", "*"}}), "absent");
+  EXPECT_EQ(parsed({{"If-None-Match", "\"abc\""}}), "NotImplemented");
+  EXPECT_EQ(parsed({{"If-None-Match", "*"}, {"If-Match", "*"}}), "NotImplemented");
+  EXPECT_EQ(parsed({{"If-Match", "*"}}), "present");
+  EXPECT_EQ(parsed({{"If-Match", "abc"}}), "[abc]");
+  EXPECT_EQ(parsed({{"If-Match", "\"a\", \"b\""}, {"If-Match", "c"}}), "[a][b][c]");
+  // Never nothing: that would be no condition at all.
+  EXPECT_EQ(parsed({{"If-Match", ""}}), "[]");
+  EXPECT_EQ(parsed({{"If-Match", "W/\"a\""}}), "[W/\"a\"]");
+}
+
+TEST(Conditions, OfDeletes) {
+  const auto when =
+      delete_condition({{"If-Match", "\"a\""},
+                        {"x-amz-if-match-size", "12"},
+                        {"x-amz-if-match-last-modified-time", "Sun, 06 Nov 1994 08:49:37 GMT"}});
+  ASSERT_TRUE(when.ok());
+  EXPECT_EQ(when->etags, (std::vector<std::string>{"a"}));
+  EXPECT_EQ(when->size, 12u);
+  EXPECT_EQ(when->modified, http::parse_date("Sun, 06 Nov 1994 08:49:37 GMT"));
+  EXPECT_EQ(name_of(delete_condition({{"x-amz-if-match-size", "1x"}}).error()), "InvalidArgument");
+  EXPECT_EQ(name_of(delete_condition({{"x-amz-if-match-size", ""}}).error()), "InvalidArgument");
+  EXPECT_EQ(name_of(delete_condition(std::nullopt, std::nullopt, "yesterday").error()),
+            "InvalidArgument");
 }
 
 TEST(ListToken, OpaqueAndTamperProof) {
@@ -263,6 +315,32 @@ TEST(Xml, ALineEndInATextIsNotTheReadersToChange) {
   EXPECT_EQ(read_xml_child(xml, "Root", "Key"), "a\r\nb\rc");
 }
 
+TEST(Xml, ReadsTrees) {
+  const auto tree = read_xml(
+      "<?xml version=\"1.0\"?><n:Top xmlns:n=\"u\"><n:A> x </n:A><A>&#x20;</A>"
+      "<B><C><![CDATA[<&]]>1</C></B><D/></n:Top>",
+      "Top", 10);
+  ASSERT_TRUE(tree.has_value());
+  ASSERT_EQ(tree->children.size(), 4u);
+  EXPECT_EQ(tree->children[0].name, "A");
+  EXPECT_EQ(tree->children[0].text, " x ") << "white space is a part of keys";
+  EXPECT_EQ(tree->children[1].text, " ");
+  EXPECT_EQ(tree->children[2].children.at(0).text, "<&1");
+  EXPECT_EQ(tree->children[3].text, "");
+  EXPECT_FALSE(read_xml("<Other/>", "Top", 10).has_value());
+  EXPECT_FALSE(read_xml("<Top><A></Top>", "Top", 10).has_value());
+  std::string many = "<Top>";
+  for (int i = 0; i < 30; ++i)
+    many += "<A/>";
+  EXPECT_FALSE(read_xml(many + "</Top>", "Top", 10).has_value()) << "bounded";
+  std::string deep;
+  for (int i = 0; i < 30; ++i)
+    deep += "<Top>";
+  for (int i = 0; i < 30; ++i)
+    deep += "</Top>";
+  EXPECT_FALSE(read_xml(deep, "Top", 100).has_value()) << "no deep recursion";
+}
+
 TEST(Routing, MethodsAndSubresources) {
   const auto routed = [](std::string_view method, std::string_view raw) -> std::string {
     const auto target = parse_target(raw);
@@ -281,18 +359,31 @@ TEST(Routing, MethodsAndSubresources) {
   EXPECT_EQ(routed("GET", "/bucket/?list-type=2&delimiter="), "ListObjectsV2");
   EXPECT_EQ(routed("GET", "/bucket"), "ListObjects");
   EXPECT_EQ(routed("GET", "/bucket?list-type=3"), "InvalidArgument");
-  EXPECT_EQ(routed("POST", "/bucket?delete"), "NotImplemented");
+  EXPECT_EQ(routed("POST", "/bucket?delete"), "DeleteObjects");
   EXPECT_EQ(routed("POST", "/bucket"), "NotImplemented");
   EXPECT_EQ(routed("PATCH", "/bucket"), "MethodNotAllowed");
   EXPECT_EQ(routed("PUT", "/bucket/key?x-id=PutObject"), "PutObject");
   EXPECT_EQ(routed("GET", "/bucket/key?X-Amz-Date=1&X-Amz-Signature="), "GetObject");
   EXPECT_EQ(routed("HEAD", "/bucket/key?versionId=null"), "HeadObject");
-  EXPECT_EQ(routed("HEAD", "/bucket/key?versionId=abc"), "NotImplemented");
+  EXPECT_EQ(routed("HEAD", "/bucket/key?versionId=abc"), "InvalidArgument");
   EXPECT_EQ(routed("DELETE", "/bucket/key"), "DeleteObject");
   EXPECT_EQ(routed("POST", "/bucket/key?uploads"), "NotImplemented");
   EXPECT_EQ(routed("POST", "/bucket/key"), "MethodNotAllowed");
   EXPECT_EQ(routed("PUT", "/bucket/key?partNumber=1&uploadId=x"), "NotImplemented");
-  EXPECT_EQ(routed("GET", "/bucket/key?tagging"), "NotImplemented");
+  EXPECT_EQ(routed("GET", "/bucket/key?versionId="), "InvalidArgument");
+  EXPECT_EQ(routed("DELETE", "/bucket/key?versionId=null"), "DeleteObject");
+  EXPECT_EQ(routed("PUT", "/bucket/key?versionId=null"), "InvalidArgument");
+  EXPECT_EQ(routed("POST", "/bucket?delete="), "DeleteObjects");
+  EXPECT_EQ(routed("POST", "/bucket/key?delete"), "NotImplemented");
+  EXPECT_EQ(routed("GET", "/bucket?versions&key-marker="), "ListObjectVersions");
+  EXPECT_EQ(routed("GET", "/bucket/key?tagging"), "GetConfiguration");
+  EXPECT_EQ(routed("GET", "/bucket?policy="), "GetConfiguration");
+  EXPECT_EQ(routed("GET", "/bucket?policy&cors"), "NotImplemented");
+  EXPECT_EQ(routed("PUT", "/bucket?policy"), "NotImplemented");
+  EXPECT_EQ(routed("DELETE", "/bucket?policy"), "DeleteConfiguration");
+  EXPECT_EQ(routed("DELETE", "/bucket?versioning"), "NotImplemented");
+  EXPECT_EQ(routed("DELETE", "/bucket/key?acl"), "NotImplemented");
+  EXPECT_EQ(routed("GET", "/?policy"), "NotImplemented");
   EXPECT_EQ(routed("GET", "/bucket?something-new"), "NotImplemented");
   EXPECT_EQ(routed("GET", "/bucket?something=new"), "ListObjects");
 }
@@ -306,13 +397,26 @@ TEST(Routing, RefusedHeaders) {
   EXPECT_EQ(judged(Operation::kPutObject, {{"x-amz-acl", "public-read"}}), "NotImplemented");
   EXPECT_EQ(judged(Operation::kPutObject, {{"x-amz-storage-class", "STANDARD"}}), "ok");
   EXPECT_EQ(judged(Operation::kPutObject, {{"x-amz-storage-class", "GLACIER"}}), "NotImplemented");
-  for (const char* name : {"x-amz-copy-source", "X-Amz-Tagging", "x-amz-server-side-encryption",
-                           "x-amz-grant-read", "x-amz-object-lock-mode", "If-None-Match",
-                           "If-Match", "x-drumlin-ttl", "x-amz-write-offset-bytes", "x-amz-mfa"}) {
+  for (const char* name :
+       {"x-amz-copy-source", "X-Amz-Tagging", "x-amz-server-side-encryption", "x-amz-grant-read",
+        "x-amz-object-lock-mode", "If-Modified-Since", "If-Unmodified-Since", "If-Range",
+        "x-amz-if-match-size", "x-drumlin-ttl", "x-amz-write-offset-bytes", "x-amz-mfa"}) {
     EXPECT_EQ(judged(Operation::kPutObject, {{name, "1"}}), "NotImplemented") << name;
   }
   EXPECT_EQ(judged(Operation::kGetObject, {{"If-None-Match", "1"}}), "ok");
-  EXPECT_EQ(judged(Operation::kDeleteObject, {{"If-Match", "1"}}), "NotImplemented");
+  EXPECT_EQ(judged(Operation::kGetObject, {{"If-Range", "1"}}), "ok");
+  EXPECT_EQ(judged(Operation::kPutObject, {{"If-Match", "1"}}), "ok");
+  EXPECT_EQ(judged(Operation::kDeleteObject, {{"If-Match", "1"}, {"x-amz-if-match-size", "1"}}),
+            "ok");
+  EXPECT_EQ(judged(Operation::kDeleteObject, {{"If-None-Match", "1"}}), "NotImplemented");
+  for (const Operation operation : {Operation::kListObjectsV2, Operation::kCreateBucket,
+                                    Operation::kDeleteBucket, Operation::kDeleteObjects}) {
+    EXPECT_EQ(judged(operation, {{"If-Match", "1"}}), "NotImplemented");
+    EXPECT_EQ(judged(operation, {{"x-drumlin-request-id", "1"}}), "NotImplemented");
+  }
+  EXPECT_EQ(judged(Operation::kPutObject, {{"x-drumlin-request-id", "1"}}), "ok");
+  EXPECT_EQ(judged(Operation::kPutObject, {{"x-drumlin-request-id", ""}}), "InvalidArgument");
+  EXPECT_EQ(judged(Operation::kGetObject, {{"x-amz-security-token", "1"}}), "InvalidToken");
   EXPECT_EQ(judged(Operation::kGetObject, {{"x-amz-expected-bucket-owner", "me"}}), "ok");
   EXPECT_EQ(judged(Operation::kGetObject, {{"x-amz-expected-bucket-owner", "you"}}),
             "AccessDenied");

@@ -60,6 +60,35 @@ TEST(Golden, Commands) {
   EXPECT_HEX(encoded(row_as<RemoveRow>(5, 6)), head("0b") + kBucketB + kInc5 + kEpoch6);
 }
 
+TEST(Golden, ConditionalCommands) {
+  PutIf put_if;
+  static_cast<Put&>(put_if) = put("k", "body", 5, 6);
+  put_if.when.absent = true;
+  put_if.request = {7, 8};
+  const std::string request = "0700000000000000 0800000000000000";
+  EXPECT_HEX(encoded(put_if), head("0c") + kBucketB + kInc5 + kEpoch6 + "01000000 6b" +
+                                  "04000000 65746167" + "00000000 00000000 00000000" +
+                                  "04000000 626f6479" + "01 00 00000000 00 00" + request);
+  DeleteIf del_if;
+  static_cast<Delete&>(del_if) = del("k", 5, 6);
+  del_if.when.present = true;
+  del_if.when.etags = {"e"};
+  del_if.when.size = 9;
+  del_if.when.modified = at(1000);
+  EXPECT_HEX(encoded(del_if), head("0d") + kBucketB + kInc5 + kEpoch6 + "01000000 6b" +
+                                  "00 01 01000000 01000000 65" + "01 0900000000000000" +
+                                  "01 e803000000000000" + "0000000000000000 0000000000000000");
+}
+
+DeleteIf some_delete_if() {
+  DeleteIf out;
+  static_cast<Delete&>(out) = del("k", 5, 6);
+  out.when.etags = {"e", "f"};
+  out.when.size = 9;
+  out.request = {7, 8};
+  return out;
+}
+
 BucketRecord bucket_record() {
   return {"b", 5, 16, 6, BucketState::kActive, at(1000)};
 }
@@ -134,6 +163,14 @@ TEST(Golden, StoredValues) {
   EXPECT_HEX(r.kv.state().at(keys.meta()), "01 0300000000000000 e803000000000000 0300000000000000");
   // boot, low water
   EXPECT_HEX(r.kv.state().at(keys.session(2)), "01 0300000000000000 0300000000000000");
+  DeleteIf counted = some_delete_if();
+  counted.incarnation = kIncarnation;
+  counted.epoch = 1;
+  r.run(counted, {}, at(2000));
+  // log time, request, and the reply as it was sent
+  EXPECT_HEX(r.kv.state().at(keys.outcome(4)),
+             "01 d007000000000000 0700000000000000 0800000000000000"
+             "10000000 01 04 04 0200000000000000 00000000 00");
   // the reply as it was sent
   EXPECT_HEX(r.kv.state().at(keys.reply(2, 4)), "01 00 00 0200000000000000 00000000 00");
 }
@@ -144,6 +181,7 @@ TEST(Golden, Keys) {
   EXPECT_HEX(keys.meta(), "0102 03040506 01");
   EXPECT_HEX(keys.session(0x0a), "0102 03040506 02 000000000000000a");
   EXPECT_HEX(keys.reply(0x0a, 0x0b), "0102 03040506 03 000000000000000a 000000000000000b");
+  EXPECT_HEX(keys.outcome(0x0a), "0102 03040506 04 000000000000000a");
   EXPECT_HEX(keys.record("b"), "0102 03040506 10 62");
   EXPECT_HEX(keys.row("b"), "0102 03040506 11 62");
   EXPECT_HEX(keys.object(0x0c, "k"), "0102 03040506 20 000000000000000c 6b");
@@ -202,11 +240,16 @@ TEST(Damage, Commands) {
   full.attributes = {"e", {{"H", "v"}}, {{"u", "w"}}, {{"crc32", "AA"}}};
   damage(encoded(full), decode);
   damage(encoded(Delete{"b", 5, 6, "k"}), decode);
+  damage(encoded(some_delete_if()), decode);
+  PutIf put_if;
+  static_cast<Put&>(put_if) = full;
+  put_if.when.absent = true;
+  damage(encoded(put_if), decode);
   damage(encoded(CreateBucket{"b", 16}), decode);
   damage(encoded(DecideDelete{"b", 5, 6, true}), decode);
   damage(encoded(row_as<RemoveRow>(5, 6)), decode);
   std::string unknown = encoded(BeginDelete{"b"});
-  unknown[1] = 12;
+  unknown[1] = 14;
   EXPECT_TRUE(decode_command(unknown).is(Code::kUnsupported));
 }
 
