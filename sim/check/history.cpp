@@ -128,12 +128,14 @@ bool History::note_effect(uint32_t shard, LogIndex index, const RaftChecker::App
       !sessions_.insert({{session.node, session.boot}, {shard, session.number}}).second) {
     return true;
   }
-  if (const auto* put = std::get_if<shard::Put>(&command->payload)) {
+  if (told_before(shard, index, *command, *reply, applied.reply)) return true;
+  check_condition(shard, index, *command, *reply);
+  if (const auto* put = shard::put_of(command->payload)) {
     if (reply->code != Code::kOk) return true;
     Value value = value_of(*put);
     effects_[value.id].push_back(index);
     objects_[name_of(put->bucket, put->key)][index] = std::move(value);
-  } else if (const auto* del = std::get_if<shard::Delete>(&command->payload)) {
+  } else if (const auto* del = shard::delete_of(command->payload)) {
     if (reply->code == Code::kOk) objects_[name_of(del->bucket, del->key)][index] = std::nullopt;
   } else if (shard == shard::kCatalogueShard) {
     note_bucket(index, *command, *reply);
@@ -159,21 +161,6 @@ const History::Timeline<std::optional<History::Value>>* History::timeline(
   return it == objects_.end() ? nullptr : &it->second;
 }
 
-template <typename T, typename Fits>
-bool History::held(const Timeline<T>* timeline, const T& before, Window window, Fits&& fits) {
-  if (timeline == nullptr) return fits(before);
-  auto state = timeline->upper_bound(window.low);  // from the state at the low end on
-  if (state == timeline->begin()) {
-    if (fits(before)) return true;
-  } else {
-    --state;
-  }
-  for (; state != timeline->end() && state->first <= window.high; ++state) {
-    if (fits(state->second)) return true;
-  }
-  return false;
-}
-
 void History::check_write(const Write& write) {
   verdict_.evaluated("linearizable");
   const std::string what =
@@ -189,7 +176,24 @@ void History::check_write(const Write& write) {
       verdict_.safety("linearizable", what + " was answered \"not done\" and took effect");
     }
   }
-  if (write.outcome != Outcome::kDone) return;
+  if (write.outcome == Outcome::kDone) check_version(write, what);
+}
+
+// Version 0: the answer told none, so any delete of the window will do.
+void History::check_version(const Write& write, const std::string& what) {
+  if (write.version == 0) {
+    const auto* states = timeline(write.bucket, write.key);
+    const auto from = states == nullptr ? Timeline<std::optional<Value>>::const_iterator()
+                                        : states->upper_bound(write.window.low);
+    bool found = false;
+    for (auto it = from; states != nullptr && it != states->end(); ++it)
+      found = found || (it->first <= write.window.high && !it->second);
+    if (found) return;
+    verdict_.safety("linearizable",
+                    fmt::format("{} was acknowledged, and the log has none in ({}, {}]", what,
+                                write.window.low.value(), write.window.high.value()));
+    return;
+  }
   const LogIndex version(write.version);
   const auto* states = timeline(write.bucket, write.key);
   const auto state =
@@ -297,6 +301,10 @@ void History::check() {
   build_timelines();
   for (const Write& write : writes_)
     check_write(write);
+  for (const Refusal& refusal : refusals_)
+    check_refusal(refusal);
+  for (const Repetition& repetition : repetitions_)
+    check_repetition(repetition);
   for (const Read& read : reads_)
     check_read(read);
   for (const List& list : lists_)

@@ -10,6 +10,10 @@
 //   linearizable a read returns exactly what the log says the key held at an index of its window; an
 //                acknowledged write is in the log once, at the version it was told, inside its window; a
 //                write that was told "not done" is nowhere in the log
+//   condition    a conditional write in the log took effect exactly if its condition held there: of N
+//                that race to create a key one can win; and who was refused was so by a state that the
+//                key had in the window
+//   retry        who asks again under the same id is told the same, and nothing is done again
 //   listing      every key of the page was there, and every key in between was not, at some index of
 //                its shard in the window
 //   bucket       an acknowledged create (delete) left the bucket visible (invisible) at an index of the
@@ -39,7 +43,7 @@ enum class Outcome : uint8_t {
 class History {
  public:
   History(Verdict& verdict, const RaftChecker& raft, uint32_t shards)
-      : verdict_(verdict), raft_(raft), shards_(shards), floor_(shards) {}
+      : verdict_(verdict), raft_(raft), shards_(shards), floor_(shards), log_times_(shards) {}
 
   // Taken when a call begins, handed back when it ends.
   struct Start {
@@ -59,6 +63,24 @@ class History {
   // A write; no value: a delete. `version` as answered.
   void wrote(const Start& start, std::string_view bucket, std::string_view key,
              std::optional<Value> value, Outcome outcome, uint64_t version);
+  // One key of a DeleteObjects, whose answer tells no version.
+  void deleted(const Start& start, std::string_view bucket, std::string_view key, Outcome outcome);
+  // What a conditional write asked for. Both empty: that there be something.
+  struct Demand {
+    bool absent = false;
+    std::string etag;
+    bool met_by(const std::optional<Value>& value) const {
+      if (absent || !value) return absent && !value;
+      return etag.empty() || value->etag == etag;
+    }
+  };
+  // A conditional write that was refused: 412, or 404 for a put that found nothing to match. The value
+  // that it would have written, if any; the version as answered. All tries under one id are one call.
+  void refused(const Start& start, std::string_view bucket, std::string_view key,
+               std::optional<Value> value, Demand demand, uint64_t version);
+  // The same request under the same id was answered twice; each answer in words.
+  void answered_again(const Start& start, std::string_view bucket, std::string_view key,
+                      std::string first, std::string again);
   // A GET or HEAD: what came, or nothing for 404 NoSuchKey.
   void read(const Start& start, std::string_view bucket, std::string_view key,
             std::optional<Value> value, uint64_t version);
@@ -98,6 +120,23 @@ class History {
     uint64_t version;
     Window window;
   };
+  struct Refusal {
+    std::string bucket, key;
+    std::optional<Value> value;
+    Demand demand;
+    uint64_t version;
+    Window window;
+  };
+  struct Repetition {
+    std::string bucket, key;
+    std::string first, again;
+    Window window;
+  };
+  // What a request under a client's own id was told, and when by the log.
+  struct Told {
+    std::string reply;
+    WallTime log_time;
+  };
   struct Read {
     std::string bucket, key;
     std::optional<Value> value;
@@ -126,7 +165,15 @@ class History {
   void build_timelines();
   bool note_effect(uint32_t shard, LogIndex index, const RaftChecker::Applied& applied);
   void note_bucket(LogIndex index, const shard::Command& command, const shard::Reply& reply);
+  bool told_before(uint32_t shard, LogIndex index, const shard::Command& command,
+                   const shard::Reply& reply, const std::string& bytes);
+  void check_condition(uint32_t shard, LogIndex index, const shard::Command& command,
+                       const shard::Reply& reply);
+  bool remembers(uint32_t shard, Window window) const;
   void check_write(const Write& write);
+  void check_version(const Write& write, const std::string& what);
+  void check_refusal(const Refusal& refusal);
+  void check_repetition(const Repetition& repetition);
   void check_read(const Read& read);
   void check_listed(const List& list);
   void check_list(const List& list);
@@ -143,6 +190,8 @@ class History {
   std::vector<LogIndex> floor_;
   std::map<std::string, uint64_t, std::less<>> key_floor_;  // "bucket/key"
   std::vector<Write> writes_;
+  std::vector<Refusal> refusals_;
+  std::vector<Repetition> repetitions_;
   std::vector<Read> reads_;
   std::vector<List> lists_;
   std::vector<Seen> seen_;
@@ -150,6 +199,23 @@ class History {
   std::map<std::string, Timeline<bool>, std::less<>> buckets_;                  // visible or not
   std::map<std::string, std::vector<LogIndex>> effects_;                        // by Value::id
   std::set<std::pair<std::pair<uint64_t, uint64_t>, std::pair<uint32_t, uint64_t>>> sessions_;
+  std::map<std::pair<uint32_t, shard::RequestDigest>, Told> told_;
+  std::vector<std::map<LogIndex, WallTime>> log_times_;  // per shard, as apply sees it
 };
+
+template <typename T, typename Fits>
+bool History::held(const Timeline<T>* timeline, const T& before, Window window, Fits&& fits) {
+  if (timeline == nullptr) return fits(before);
+  auto state = timeline->upper_bound(window.low);  // from the state at the low end on
+  if (state == timeline->begin()) {
+    if (fits(before)) return true;
+  } else {
+    --state;
+  }
+  for (; state != timeline->end() && state->first <= window.high; ++state) {
+    if (fits(state->second)) return true;
+  }
+  return false;
+}
 
 }  // namespace drumlin::sim

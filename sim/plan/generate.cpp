@@ -8,11 +8,16 @@ namespace {
 
 OpKind draw_kind(Rng& rng) {
   const uint64_t roll = rng.below(100);
-  if (roll < 38) return OpKind::kPut;
-  if (roll < 68) return OpKind::kGet;
-  if (roll < 76) return OpKind::kHead;
-  if (roll < 84) return OpKind::kDelete;
-  if (roll < 92) return OpKind::kList;
+  if (roll < 28) return OpKind::kPut;
+  if (roll < 36) return OpKind::kPutAbsent;
+  if (roll < 42) return OpKind::kPutMatch;
+  if (roll < 67) return OpKind::kGet;
+  if (roll < 74) return OpKind::kHead;
+  if (roll < 80) return OpKind::kDelete;
+  if (roll < 82) return OpKind::kDeleteMatch;
+  if (roll < 85) return OpKind::kDeleteMany;
+  if (roll < 90) return OpKind::kList;
+  if (roll < 92) return OpKind::kListV1;
   if (roll < 95) return OpKind::kCreateBucket;
   if (roll < 98) return OpKind::kDeleteBucket;
   return OpKind::kHeadBucket;
@@ -41,6 +46,8 @@ void draw_ops(Rng rng, const Scenario& scenario, Plan& plan) {
     op.key = static_cast<uint32_t>(std::min(rng.below(kKeysPerBucket), rng.below(kKeysPerBucket)));
     switch (op.kind) {
       case OpKind::kPut:
+      case OpKind::kPutAbsent:
+      case OpKind::kPutMatch:
         op.size =
             rng.chance(1, 16)
                 ? 0
@@ -50,7 +57,11 @@ void draw_ops(Rng rng, const Scenario& scenario, Plan& plan) {
       case OpKind::kGet:
         op.size = rng.chance(1, 4) ? static_cast<uint32_t>(rng.log_uniform(1, 5000)) : 0;
         break;
+      case OpKind::kDeleteMany:
+        op.size = static_cast<uint32_t>(rng.between(1, 4));
+        break;
       case OpKind::kList:
+      case OpKind::kListV1:
         op.size = rng.chance(1, 3) ? static_cast<uint32_t>(rng.between(1, 5)) : 1000;
         break;
       default:

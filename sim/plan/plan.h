@@ -34,6 +34,11 @@ enum class OpKind : uint8_t {
   kCreateBucket,  // of the "churn" buckets, which come and go
   kDeleteBucket,
   kHeadBucket,
+  kPutAbsent,    // If-None-Match: *
+  kPutMatch,     // If-Match: what was last heard of the key
+  kDeleteMatch,  // the same
+  kDeleteMany,   // DeleteObjects: `size` keys, from `key` on
+  kListV1,       // ListObjects, by markers
 };
 
 // How a PUT sends its body.
@@ -51,7 +56,7 @@ struct Op {
   OpKind kind = OpKind::kGet;
   uint32_t bucket = 0;
   uint32_t key = 0;
-  uint32_t size = 0;  // put: bytes; get: 0 = all, else a range of so many; list: max-keys
+  uint32_t size = 0;  // put: bytes; get: 0 = all, else a range of so many; list: max-keys; or keys
   Encoding encoding = Encoding::kSigned;
   bool operator==(const Op&) const = default;
 };

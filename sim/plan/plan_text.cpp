@@ -21,7 +21,12 @@ const Names<OpKind>& op_names() {
                                        {OpKind::kList, "list"},
                                        {OpKind::kCreateBucket, "create-bucket"},
                                        {OpKind::kDeleteBucket, "delete-bucket"},
-                                       {OpKind::kHeadBucket, "head-bucket"}};
+                                       {OpKind::kHeadBucket, "head-bucket"},
+                                       {OpKind::kPutAbsent, "put-absent"},
+                                       {OpKind::kPutMatch, "put-match"},
+                                       {OpKind::kDeleteMatch, "delete-match"},
+                                       {OpKind::kDeleteMany, "delete-many"},
+                                       {OpKind::kListV1, "list-v1"}};
   return kNames;
 }
 const Names<Encoding>& encoding_names() {

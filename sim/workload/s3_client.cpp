@@ -123,13 +123,25 @@ S3Answer S3Client::call(const Endpoint& node, std::string_view method, const std
   return send(node, std::move(head), {});
 }
 
+S3Answer S3Client::post(const Endpoint& node, const std::string& target, std::string_view body) {
+  http::RequestHead head;
+  head.method = "POST";
+  head.target = target;
+  head.headers = {{"Host", node.to_string()}, {"Content-MD5", base64_encode(as_view(md5(body)))}};
+  sign(head, runtime_.clock().wall(), hex(as_view(sha256(body))));
+  return send(node, std::move(head), body);
+}
+
 S3Answer S3Client::put(const Endpoint& node, std::string_view bucket, std::string_view key,
-                       std::string_view body, std::string_view id, Encoding encoding) {
+                       std::string_view body, std::string_view id, Encoding encoding,
+                       const http::Headers& more) {
   http::RequestHead head;
   head.method = "PUT";
   head.target = fmt::format("/{}/{}?x-id=PutObject", bucket, key);
   head.headers = {
       {"Host", node.to_string()}, {"Content-Type", "application/x-drumlin"}, {"x-amz-meta-id", id}};
+  for (const http::Header& header : more)
+    head.headers.append(header.name, header.value);
   head.expect_continue = true;
   const WallTime now = runtime_.clock().wall();
   if (encoding == Encoding::kSigned || encoding == Encoding::kUnsigned) {

@@ -7,62 +7,23 @@
 #include <cstdio>
 
 #include "base/digest.h"
+#include "sim/workload/names.h"
 
 namespace drumlin::sim {
 namespace {
 
-std::string bucket_name(uint32_t number) {
-  return fmt::format("bucket-{}", number);
-}
-
-// A few in "folders", so that listings meet delimiters and slashes in keys.
-std::string key_name(uint32_t number) {
-  return number % 4 == 3 ? fmt::format("dir/key-{:02}", number) : fmt::format("key-{:02}", number);
-}
-
-std::string object_target(const Op& op) {
-  return fmt::format("/{}/{}", bucket_name(op.bucket), key_name(op.key));
-}
-
-// The body that goes with an id: whoever sees the id can tell what must be in it.
-std::string body_of(std::string_view id, size_t bytes) {
-  std::string out;
-  out.reserve(bytes + 8);
-  for (Rng rng(xxh3(id)); out.size() < bytes;) {
-    const uint64_t word = rng.next();
-    out.append(reinterpret_cast<const char*>(&word), sizeof(word));
-  }
-  out.resize(bytes);
-  return out;
-}
-
-std::string unquoted(std::string_view etag) {
-  if (etag.size() >= 2 && etag.front() == '"' && etag.back() == '"')
-    etag = etag.substr(1, etag.size() - 2);
-  return std::string(etag);
-}
-
-// A node that says so, or does not speak, may be the wrong one: another may know better.
-bool worth_another_node(const S3Answer& answer) {
-  return answer.outcome == Outcome::kNotDone && (answer.status == 0 || answer.status == 503);
-}
-
-// A ListObjectsV2 answer: well-formed, as many keys as it says, full if there is more.
-bool parse_page(const std::string& xml, size_t max_keys, History::Page& page, std::string& token) {
+// The keys of a page of either version: well-formed, no more than asked for, full if there is more.
+bool parse_items(const std::string& xml, size_t max_keys, History::Page& page) {
   const auto keys = xml_elements(xml, "Key");
   const auto etags = xml_elements(xml, "ETag");
   const auto sizes = xml_elements(xml, "Size");
-  const auto count = xml_elements(xml, "KeyCount");
   const auto truncated = xml_elements(xml, "IsTruncated");
-  const auto tokens = xml_elements(xml, "NextContinuationToken");
   if (keys.size() != etags.size() || keys.size() != sizes.size() || truncated.size() != 1 ||
-      count != std::vector<std::string>{std::to_string(keys.size())} || keys.size() > max_keys) {
+      keys.size() > max_keys) {
     return false;
   }
   page.truncated = truncated.front() == "true";
-  if (page.truncated != (tokens.size() == 1) || (page.truncated && keys.size() != max_keys))
-    return false;
-  if (page.truncated) token = tokens.front();
+  if (page.truncated && keys.size() != max_keys) return false;
   for (size_t i = 0; i < keys.size(); ++i) {
     std::string etag = etags[i];
     // "&quot;" or a bare quote, as the XML writer likes.
@@ -76,8 +37,14 @@ bool parse_page(const std::string& xml, size_t max_keys, History::Page& page, st
   return true;
 }
 
-constexpr int kAttempts = 3;
-constexpr Duration kPause = 200ms;
+// A ListObjectsV2 answer: as many keys as it says, and a token if there is more.
+bool parse_page(const std::string& xml, size_t max_keys, History::Page& page, std::string& token) {
+  if (!parse_items(xml, max_keys, page)) return false;
+  const auto tokens = xml_elements(xml, "NextContinuationToken");
+  const std::vector<std::string> count = {std::to_string(page.items.size())};
+  if (page.truncated) token = tokens.empty() ? "" : tokens.front();
+  return xml_elements(xml, "KeyCount") == count && page.truncated == (tokens.size() == 1);
+}
 
 }  // namespace
 
@@ -101,15 +68,6 @@ struct Workload::Asked {
     if (*first >= size) return {*first, 0};
     return {*first, std::min(last.value_or(size - 1), size - 1) - *first + 1};
   }
-};
-
-struct Workload::Client {
-  Client(Runtime& r, uint32_t n) : runtime(r), number(n) {}
-  Runtime& runtime;
-  uint32_t number;
-  S3Client* s3 = nullptr;  // on its fiber's stack: connections end with the world
-  uint64_t puts = 0;
-  uint32_t node = 1;  // that answered last, for persist()
 };
 
 Workload::Workload(World& world, const Plan& plan, Cluster& cluster, History& history,
@@ -223,6 +181,17 @@ S3Answer Workload::perform(Client& client, const Op& op, uint32_t node_number) {
     case OpKind::kList:
       answer = list(client, op, node);
       break;
+    case OpKind::kListV1:
+      answer = list_v1(client, op, node);
+      break;
+    case OpKind::kPutAbsent:
+    case OpKind::kPutMatch:
+    case OpKind::kDeleteMatch:
+      answer = write_if(client, op, node_number);
+      break;
+    case OpKind::kDeleteMany:
+      answer = remove_many(client, op, node);
+      break;
     case OpKind::kCreateBucket:
     case OpKind::kDeleteBucket:
     case OpKind::kHeadBucket:
@@ -238,12 +207,16 @@ S3Answer Workload::perform(Client& client, const Op& op, uint32_t node_number) {
 // What no healthy node ever says, whatever the faults.
 void Workload::check_answer(const Op& op, const S3Answer& answer) {
   const bool read = op.kind == OpKind::kGet || op.kind == OpKind::kHead ||
-                    op.kind == OpKind::kList || op.kind == OpKind::kHeadBucket;
+                    op.kind == OpKind::kList || op.kind == OpKind::kListV1 ||
+                    op.kind == OpKind::kHeadBucket;
+  const bool conditional = op.kind == OpKind::kPutAbsent || op.kind == OpKind::kPutMatch ||
+                           op.kind == OpKind::kDeleteMatch;
   const bool honest_500 =
       answer.status == 500 && !read && answer.headers.get("x-drumlin-outcome") == "unknown";
   const bool client_error = answer.status >= 400 && answer.status < 500;
   const bool expected = answer.status == 404 || answer.status == 409 ||
-                        (answer.status == 416 && op.kind == OpKind::kGet && op.size > 0);
+                        (answer.status == 416 && op.kind == OpKind::kGet && op.size > 0) ||
+                        (answer.status == 412 && conditional);
   verdict_.evaluated("answer");
   if ((client_error && !expected) ||
       (answer.status >= 500 && answer.status != 503 && !honest_500)) {
@@ -272,6 +245,7 @@ S3Answer Workload::put(Client& client, const Op& op, const Endpoint& node) {
   }
   history_.wrote(start, bucket_name(op.bucket), key_name(op.key), History::Value{id, etag, op.size},
                  answer.outcome, answer.version);
+  if (answer.ok()) etags_[object_target(op)] = etag;
   note_bucket(start, op, answer);
   return answer;
 }
@@ -324,6 +298,7 @@ S3Answer Workload::get(Client& client, const Op& op, const Endpoint& node) {
       const History::Value value{std::string(answer.headers.get("x-amz-meta-id")),
                                  unquoted(answer.headers.get("ETag")), size};
       if (!head) check_body(asked, answer, value);
+      etags_[object_target(op)] = value.etag;
       history_.read(start, bucket, key, value, answer.version);
     }
   } else if (answer.status == 404 && answer.headers.has("x-drumlin-version")) {
@@ -367,6 +342,28 @@ S3Answer Workload::list(Client& client, const Op& op, const Endpoint& node) {
     history_.listed(start, bucket_name(op.bucket), std::move(page));
     if (!more) return answer;
     target = base + "&continuation-token=" + token;
+  }
+}
+
+S3Answer Workload::list_v1(Client& client, const Op& op, const Endpoint& node) {
+  std::string after;
+  for (;;) {
+    std::string target = fmt::format("/{}?max-keys={}&marker=", bucket_name(op.bucket), op.size);
+    for (const char c : after)
+      target += c == '/' ? "%2F" : std::string(1, c);
+    const History::Start start = history_.begin();
+    S3Answer answer = client.s3->call(node, "GET", target);
+    note_bucket(start, op, answer);
+    if (!answer.ok()) return answer;
+    History::Page page{"", after, {}, false};
+    if (!parse_items(answer.body, op.size, page)) {
+      verdict_.safety("listing", fmt::format("a malformed page of {}: {}", target, answer.body));
+      return answer;
+    }
+    if (page.truncated) after = page.items.back().key;
+    const bool more = page.truncated;
+    history_.listed(start, bucket_name(op.bucket), std::move(page));
+    if (!more) return answer;
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -50,7 +51,17 @@ class Workload {
   S3Answer get(Client& client, const Op& op, const Endpoint& node);
   S3Answer remove(Client& client, const Op& op, const Endpoint& node);
   S3Answer list(Client& client, const Op& op, const Endpoint& node);
+  S3Answer list_v1(Client& client, const Op& op, const Endpoint& node);
   S3Answer bucket(Client& client, const Op& op, const Endpoint& node);
+  // conditional.cpp. Under one id over several nodes, as an SDK retries: they choose the nodes after the
+  // first.
+  S3Answer write_if(Client& client, const Op& op, uint32_t node);
+  S3Answer remove_many(Client& client, const Op& op, const Endpoint& node);
+  struct Conditional;
+  S3Answer send(Client& client, const Op& op, uint32_t node, const Conditional& write);
+  Conditional conditional(Client& client, const Op& op) const;
+  void note_conditional(const History::Start& start, const Op& op, const Conditional& write,
+                        const S3Answer& answer);
   void check_answer(const Op& op, const S3Answer& answer);
   void note_bucket(const History::Start& start, const Op& op, const S3Answer& answer);
   void check_body(const Asked& asked, const S3Answer& answer, const History::Value& value);
@@ -63,6 +74,7 @@ class Workload {
   Verdict& verdict_;
   std::vector<std::unique_ptr<Client>> clients_;
   OpCounts counts_;
+  std::map<std::string, std::string, std::less<>> etags_;  // "bucket/key": what was heard last
   size_t busy_ = 0;
   bool stopped_ = false;
 };
