@@ -25,6 +25,28 @@ void History::deleted(const Start& start, std::string_view bucket, std::string_v
                      window(start, shard_of(bucket, key))});
 }
 
+void History::wrote_if(const Start& start, std::string_view bucket, std::string_view key,
+                       std::optional<Value> value, Demand demand, Outcome outcome,
+                       uint64_t version) {
+  wrote(start, bucket, key, std::move(value), outcome, version);
+  writes_.back().demand = std::move(demand);
+}
+
+// What the client asked for, whatever the entry in the log says of it.
+void History::check_demand(const Write& write, const std::string& what) {
+  verdict_.evaluated("condition");
+  const auto* states = timeline(write.bucket, write.key);
+  if (states == nullptr) return;  // told by check_version()
+  const auto state = states->lower_bound(LogIndex(write.version));
+  const std::optional<Value> met =
+      state == states->begin() ? std::nullopt : std::prev(state)->second;
+  if (write.demand->met_by(met, !write.value)) return;
+  verdict_.safety(
+      "condition",
+      fmt::format("{} took effect at version {} upon {}, which is not what it asked for", what,
+                  write.version, met ? met->id : "nothing"));
+}
+
 void History::refused(const Start& start, std::string_view bucket, std::string_view key,
                       std::optional<Value> value, Demand demand, uint64_t version) {
   check_floor(start, bucket, key, version, /*write=*/false);
@@ -106,7 +128,7 @@ void History::check_refusal(const Refusal& refusal) {
   }
   const auto* states = timeline(refusal.bucket, refusal.key);
   if (held<std::optional<Value>>(states, std::nullopt, refusal.window, [&](const auto& value) {
-        return !refusal.demand.met_by(value);
+        return !refusal.demand.met_by(value, !refusal.value);
       })) {
     return;
   }

@@ -176,7 +176,9 @@ void History::check_write(const Write& write) {
       verdict_.safety("linearizable", what + " was answered \"not done\" and took effect");
     }
   }
-  if (write.outcome == Outcome::kDone) check_version(write, what);
+  if (write.outcome != Outcome::kDone) return;
+  check_version(write, what);
+  if (write.demand) check_demand(write, what);
 }
 
 // Version 0: the answer told none, so any delete of the window will do.

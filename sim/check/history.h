@@ -69,11 +69,15 @@ class History {
   struct Demand {
     bool absent = false;
     std::string etag;
-    bool met_by(const std::optional<Value>& value) const {
-      if (absent || !value) return absent && !value;
+    bool met_by(const std::optional<Value>& value, bool is_delete) const {
+      if (absent) return !value;
+      if (!value) return is_delete && !etag.empty();
       return etag.empty() || value->etag == etag;
     }
   };
+  // A conditional write that was not refused, as wrote().
+  void wrote_if(const Start& start, std::string_view bucket, std::string_view key,
+                std::optional<Value> value, Demand demand, Outcome outcome, uint64_t version);
   // A conditional write that was refused: 412, or 404 for a put that found nothing to match. The value
   // that it would have written, if any; the version as answered. All tries under one id are one call.
   void refused(const Start& start, std::string_view bucket, std::string_view key,
@@ -119,6 +123,7 @@ class History {
     Outcome outcome;
     uint64_t version;
     Window window;
+    std::optional<Demand> demand = std::nullopt;
   };
   struct Refusal {
     std::string bucket, key;
@@ -172,6 +177,7 @@ class History {
   bool remembers(uint32_t shard, Window window) const;
   void check_write(const Write& write);
   void check_version(const Write& write, const std::string& what);
+  void check_demand(const Write& write, const std::string& what);
   void check_refusal(const Refusal& refusal);
   void check_repetition(const Repetition& repetition);
   void check_read(const Read& read);

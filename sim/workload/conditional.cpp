@@ -94,7 +94,7 @@ void Workload::note_conditional(const History::Start& start, const Op& op, const
     return;
   }
   if (answer.ok() && write.value) etags_[object_target(op)] = write.value->etag;
-  history_.wrote(start, bucket, key, write.value, answer.outcome, answer.version);
+  history_.wrote_if(start, bucket, key, write.value, write.demand, answer.outcome, answer.version);
 }
 
 S3Answer Workload::remove_many(Client& client, const Op& op, const Endpoint& node) {

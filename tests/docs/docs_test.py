@@ -182,7 +182,7 @@ class Tree:
         for name in re.findall(r'"([A-Z]\w+)"', names):
             if f"| {name} |" not in text:
                 yield f"{page}: operation {name} is not described"
-        errors = re.findall(r"ErrorInfo\{\s*k\w+, \"(\w+)\", (\d+)", self.read("src/s3/errors.cpp"))
+        errors = re.findall(r"ErrorInfo\{\s*k\w+,\s*\"(\w+)\", (\d+)", self.read("src/s3/errors.cpp"))
         there = {f"{name} {status}" for name, status in errors}
         named = {f"{row[0]} {row[1]}" for row in self.table_rows(page, 3)
                  if re.fullmatch(r"\d{3}", row[1]) and row[0].isalnum()}

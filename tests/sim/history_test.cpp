@@ -16,6 +16,7 @@ class HistoryTest : public ::testing::Test {
     shard::Command command;
     command.session = {1, 1, number == 0 ? index.value() : number, 0};
     command.payload = std::move(payload);
+    command.log_time = log_time;
     const std::string bytes = shard::encode(command);
     const raft::Entry entry{Term(1), index, raft::EntryKind::kCommand, Blob(bytes)};
     raft.appended(NodeId(1), kGroup, {&entry, 1});
@@ -32,6 +33,22 @@ class HistoryTest : public ::testing::Test {
     shard::Reply reply;
     reply.version = last.value() + 1;
     apply(payload, reply, number);
+    return last.value();
+  }
+  uint64_t put_if(const std::string& key, const std::string& id, const History::Demand& demand,
+                  uint64_t request, Code code = Code::kOk, uint64_t version = 0) {
+    shard::PutIf payload;
+    payload.bucket = "b";
+    payload.key = key;
+    payload.attributes.etag = "etag-" + id;
+    payload.attributes.user = {{"id", id}};
+    payload.when.absent = demand.absent;
+    if (!demand.etag.empty()) payload.when.etags = {demand.etag};
+    payload.request = {0, request};
+    shard::Reply reply;
+    reply.code = code;
+    reply.version = version == 0 && code == Code::kOk ? last.value() + 1 : version;
+    apply(payload, reply);
     return last.value();
   }
   uint64_t remove(const std::string& key) {
@@ -57,6 +74,7 @@ class HistoryTest : public ::testing::Test {
       verdict, {{kGroup, {NodeId(1)}}}, [](NodeId, GroupId, LogIndex) { return true; }};
   History history{verdict, raft, 1};
   LogIndex last;
+  WallTime log_time{};
 };
 
 TEST_F(HistoryTest, HonestAnswersAreFine) {
@@ -211,6 +229,100 @@ TEST_F(HistoryTest, AReadOlderThanWhatWasToldOfTheKey) {
   history.read(history.begin("b", "k"), "b", "k", value("two"), 2);
   history.read(history.begin("b", "k"), "b", "k", value("one"), 1);
   EXPECT_EQ(verdict.checker(), "floor");
+}
+
+// --- conditional writes ---
+
+constexpr History::Demand kAbsent{true, ""};
+
+TEST_F(HistoryTest, OneOfTwoCreates) {
+  const auto start = history.begin("b", "k");
+  EXPECT_EQ(put_if("k", "one", kAbsent, 1), 1u);
+  put_if("k", "two", kAbsent, 2, Code::kFailedPrecondition, 1);
+  history.wrote_if(start, "b", "k", value("one"), kAbsent, Outcome::kDone, 1);
+  history.refused(start, "b", "k", value("two"), kAbsent, 1);
+  EXPECT_EQ(judge(), "fine");
+}
+
+TEST_F(HistoryTest, TwoWinners) {
+  put_if("k", "one", kAbsent, 1);
+  put_if("k", "two", kAbsent, 2);
+  EXPECT_EQ(judge(), "condition");
+}
+
+// The entry does not say so, the client did.
+TEST_F(HistoryTest, AConditionThatWasLostOnTheWay) {
+  put("k", "one");
+  const auto start = history.begin("b", "k");
+  const uint64_t version = put("k", "two");
+  history.wrote_if(start, "b", "k", value("two"), kAbsent, Outcome::kDone, version);
+  EXPECT_EQ(judge(), "condition");
+}
+
+TEST_F(HistoryTest, AWinnerThatWasRefused) {
+  put_if("k", "one", kAbsent, 1, Code::kFailedPrecondition, 0);
+  EXPECT_EQ(judge(), "condition");
+}
+
+TEST_F(HistoryTest, ARefusalWithoutCause) {
+  put("k", "one");
+  const auto start = history.begin("b", "k");
+  history.refused(start, "b", "k", value("two"), {false, "etag-one"}, 1);
+  EXPECT_EQ(judge(), "condition");
+}
+
+TEST_F(HistoryTest, ARefusalByAStateOfTheWindow) {
+  put("k", "one");
+  const auto start = history.begin("b", "k");
+  remove("k");
+  history.refused(start, "b", "k", value("two"), {false, "etag-one"}, 2);
+  EXPECT_EQ(judge(), "fine");
+}
+
+TEST_F(HistoryTest, ARefusedPutThatTookEffect) {
+  const auto start = history.begin("b", "k");
+  const uint64_t version = put_if("k", "one", kAbsent, 1);
+  history.refused(start, "b", "k", value("one"), kAbsent, version);
+  EXPECT_EQ(judge(), "retry");
+}
+
+TEST_F(HistoryTest, TheSameIdIsToldTheSameAndNothingMore) {
+  put_if("k", "one", kAbsent, 1);
+  put_if("k", "one", kAbsent, 1, Code::kOk, 1);
+  const auto start = history.begin("b", "k");
+  history.answered_again(start, "b", "k", "200", "200");
+  EXPECT_EQ(judge(), "fine");
+}
+
+TEST_F(HistoryTest, TheSameIdIsToldSomethingElse) {
+  put_if("k", "one", kAbsent, 1);
+  put_if("k", "one", kAbsent, 1, Code::kFailedPrecondition, 1);
+  EXPECT_EQ(judge(), "retry");
+}
+
+TEST_F(HistoryTest, AClientIsToldSomethingElse) {
+  history.answered_again(history.begin("b", "k"), "b", "k", "200", "412");
+  EXPECT_EQ(judge(), "retry");
+}
+
+TEST_F(HistoryTest, AfterAQuarterOfAnHourAnIdMeansNothing) {
+  const auto start = history.begin("b", "k");
+  put_if("k", "one", kAbsent, 1);
+  log_time = WallTime(16min);
+  put_if("k", "one", kAbsent, 1, Code::kFailedPrecondition, 1);
+  history.answered_again(start, "b", "k", "200", "412");
+  EXPECT_EQ(judge(), "fine");
+}
+
+TEST_F(HistoryTest, ADeleteWithoutAVersion) {
+  put("k", "one");
+  auto start = history.begin();
+  remove("k");
+  history.deleted(start, "b", "k", Outcome::kDone);
+  EXPECT_EQ(judge(), "fine");
+  start = history.begin();
+  history.deleted(start, "b", "k", Outcome::kDone);
+  EXPECT_EQ(judge(), "linearizable");
 }
 
 TEST_F(HistoryTest, ABucketThatWasMadeAndIsNotThere) {
