@@ -369,9 +369,18 @@ VerifyResult verify_presigned(const RequestView& request, WallTime now, const Ve
   uint64_t expires = 0;
   const char* const digits_end = query.expires.data() + query.expires.size();
   const auto [end, error] = std::from_chars(query.expires.data(), digits_end, expires);
-  if (error != std::errc() || end != digits_end || expires < 1 || expires > kMaxPresignedSeconds) {
-    return malformed("X-Amz-Expires must be a number of seconds from 1 to 604800", true);
+  if (query.expires.starts_with('-')) return malformed("X-Amz-Expires must be non-negative", true);
+  if (error == std::errc::invalid_argument || end != digits_end) {
+    return malformed("X-Amz-Expires should be a number", true);
   }
+  if (error != std::errc() || expires > kMaxPresignedSeconds) {
+    return malformed(
+        "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires "
+        "must "
+        "be less than 604800 seconds",
+        true);
+  }
+  if (expires < 1) return malformed("X-Amz-Expires must be at least one second", true);
   std::vector<std::string_view> payloads = values_of(request, "x-amz-content-sha256");
   if (!query.content_sha256.empty()) payloads.push_back(query.content_sha256);
   if (payloads.size() > 1) return malformed("X-Amz-Content-Sha256 is repeated.", true);

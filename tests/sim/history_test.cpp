@@ -233,7 +233,7 @@ TEST_F(HistoryTest, AReadOlderThanWhatWasToldOfTheKey) {
 
 // --- conditional writes ---
 
-constexpr History::Demand kAbsent{true, ""};
+const History::Demand kAbsent{true, ""};
 
 TEST_F(HistoryTest, OneOfTwoCreates) {
   const auto start = history.begin("b", "k");
