@@ -176,6 +176,43 @@ TEST_F(UploadTest, Digests) {
   EXPECT_EQ(put({{"x-amz-checksum-sha512", "AAAA"}}), "501 NotImplemented");
 }
 
+TEST_F(UploadTest, EveryChecksumAsHeaderAndAsTrailer) {
+  const std::string data = pattern(1000);
+  for (const ChecksumKind kind :
+       {ChecksumKind::kCrc32, ChecksumKind::kCrc32c, ChecksumKind::kCrc64Nvme, ChecksumKind::kSha1,
+        ChecksumKind::kSha256}) {
+    const std::string name = checksum_header(kind);
+    const std::string right = compute_checksum(kind, data);
+    const std::string wrong = compute_checksum(kind, "other");
+    EXPECT_EQ(brief(call("PUT", "/bucket/header", data, {{name, right}})), "200") << name;
+    EXPECT_EQ(brief(call("PUT", "/bucket/header", data, {{name, wrong}})), "400 BadDigest");
+    for (std::string_view form :
+         {auth::kStreamingSignedTrailerText, auth::kStreamingUnsignedTrailerText}) {
+      for (const std::string& value : {right, wrong}) {
+        http::RequestHead head;
+        head.method = "PUT";
+        head.target = "/bucket/trailer";
+        head.headers.append("x-amz-decoded-content-length", std::to_string(data.size()));
+        head.headers.append("x-amz-trailer", name);
+        const auth::Signed made = sign(head, form);
+        ChunkedForm chunks;
+        chunks.trailers = {{name, value}};
+        if (form == auth::kStreamingSignedTrailerText) {
+          chunks.chain.emplace(made.context, made.signature);
+        }
+        EXPECT_EQ(brief(send(head, chunked_body(data, std::move(chunks)))),
+                  value == right ? "200" : "400 BadDigest")
+            << name << " " << form;
+      }
+    }
+    for (const char* target : {"/bucket/header", "/bucket/trailer"}) {
+      const Answer head = call("HEAD", target, "", {{"x-amz-checksum-mode", "ENABLED"}});
+      EXPECT_EQ(head.head.headers.get(name), right) << target;
+      EXPECT_FALSE(call("HEAD", target).head.headers.has(name)) << "only if it is asked for";
+    }
+  }
+}
+
 TEST_F(UploadTest, PayloadHash) {
   const auto put_as = [&](std::string_view payload, std::string_view body) {
     http::RequestHead head;
