@@ -83,8 +83,11 @@ class Cli(WorldTest):
             self.assertEqual(f.read(), b"moraine")
         listed = json.loads(self.aws("s3api", "list-objects-v2", "--bucket", "low-level"))
         self.assertEqual([(item["Key"], item["Size"]) for item in listed["Contents"]], [("k", 7)])
-        self.assertIn("NotImplemented",
+        self.assertIn("NoSuchTagSet",
                       self.aws("s3api", "get-bucket-tagging", "--bucket", "low-level", fails=True))
+        self.assertIn("NotImplemented",
+                      self.aws("s3api", "put-bucket-versioning", "--bucket", "low-level",
+                               "--versioning-configuration", "Status=Enabled", fails=True))
 
 
 if __name__ == "__main__":
