@@ -180,6 +180,7 @@ Plan generate(uint64_t seed, const Scenario& scenario) {
   plan.log_cache_kib = size(scenario.log_cache_kib, 4, 1024);
   plan.append_kib = size(scenario.append_kib, 1, 1024);
   plan.inflight_messages = size(scenario.inflight_messages, 1, 256);
+  plan.wal_grow_kib = rng.chance(1, 2) ? static_cast<uint32_t>(rng.log_uniform(1, 64)) : 0;
   plan.early = rng.chance(1, 3) ? 1 : 0;
   plan.kv = scenario.kv;
   plan.kv_buffer_kib = size(scenario.kv_buffer_kib, 64, 1024);

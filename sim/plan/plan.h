@@ -94,6 +94,7 @@ struct Plan {
   uint32_t clients = 8;
   uint32_t duration_ms = 60000;
   uint32_t wal_segment_kib = 1024;
+  uint32_t wal_grow_kib = 0;    // the log's file is extended ahead by at most so much
   uint32_t log_cache_kib = 64;  // small: entries must be read back from the log
   uint32_t append_kib = 64;
   uint32_t early = 0;  // 1: the faults begin with the first start, not with the clients

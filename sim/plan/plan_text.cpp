@@ -103,13 +103,14 @@ struct PlanNumber {
   std::string_view name;
   uint32_t Plan::*field;
 };
-constexpr std::array<PlanNumber, 13> kPlanNumbers = {
+constexpr std::array<PlanNumber, 14> kPlanNumbers = {
     {{"nodes", &Plan::nodes},
      {"shards", &Plan::shards},
      {"buckets", &Plan::buckets},
      {"clients", &Plan::clients},
      {"duration_ms", &Plan::duration_ms},
      {"wal_segment_kib", &Plan::wal_segment_kib},
+     {"wal_grow_kib", &Plan::wal_grow_kib},
      {"log_cache_kib", &Plan::log_cache_kib},
      {"append_kib", &Plan::append_kib},
      {"inflight_messages", &Plan::inflight_messages},
@@ -161,10 +162,11 @@ bool sane(const Plan& plan) {
   const bool numbers =
       plan.nodes >= 1 && plan.nodes <= 16 && plan.shards >= 1 && plan.shards <= 65536 &&
       plan.buckets >= 1 && plan.buckets <= 1000 && plan.clients >= 1 && plan.clients <= 200 &&
-      plan.wal_segment_kib >= 1 && plan.wal_segment_kib <= (1u << 20) && plan.append_kib >= 1 &&
-      plan.append_kib <= (32u << 10) && plan.log_cache_kib <= (1u << 20) &&
-      plan.inflight_messages >= 1 && plan.early <= 1 && plan.kv_buffer_kib >= 1 &&
-      plan.kv_buffer_kib <= (1u << 20) && plan.kv_cache_kib <= (1u << 20) && plan.kv_flush_kib >= 1;
+      plan.wal_segment_kib >= 1 && plan.wal_segment_kib <= (1u << 20) &&
+      plan.wal_grow_kib <= (1u << 20) && plan.append_kib >= 1 && plan.append_kib <= (32u << 10) &&
+      plan.log_cache_kib <= (1u << 20) && plan.inflight_messages >= 1 && plan.early <= 1 &&
+      plan.kv_buffer_kib >= 1 && plan.kv_buffer_kib <= (1u << 20) &&
+      plan.kv_cache_kib <= (1u << 20) && plan.kv_flush_kib >= 1;
   const bool ops = std::all_of(plan.ops.begin(), plan.ops.end(), [&](const Op& op) {
     return op.client < plan.clients && op.node >= 1 && op.node <= plan.nodes &&
            op.size < (8u << 20) && op.bucket < plan.buckets + kChurnBuckets &&

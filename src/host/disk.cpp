@@ -20,6 +20,12 @@ class PosixFile final : public File {
   Status sync() override {
     return pool_.ask([&] { return file_->sync(); });
   }
+  Status write_and_sync(uint64_t offset, std::string_view bytes) override {
+    return pool_.ask([&]() -> Status {
+      DRUMLIN_TRY(file_->write_at(offset, bytes));
+      return file_->sync();
+    });
+  }
   Status truncate(uint64_t size) override {
     return pool_.ask([&] { return file_->truncate(size); });
   }

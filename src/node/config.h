@@ -63,6 +63,7 @@ struct Config {
   uint64_t kv_write_buffer_bytes = 8u << 20;  // of four; one that is full is flushed
   uint64_t kv_flush_wal_bytes = 256u << 20;   // flush the kv after so many bytes of log
   uint64_t wal_segment_bytes = 64u << 20;
+  uint64_t wal_grow_bytes = 4u << 20;  // zeros written ahead of the log at most
   std::string log_level = "info";
 
   Limits limits;

@@ -116,6 +116,7 @@ Status Node::Parts::open_disk(Cancellation& stop) {
   replica::RecoveredLogs logs(held, config.limits.log_cache_bytes);
   wal::Wal::Options log_options;
   log_options.segment_bytes = config.wal_segment_bytes;
+  log_options.grow_bytes = config.wal_grow_bytes;
   log_options.queue_bytes = config.limits.wal_queue_bytes;
   log_options.epoch = found.block.boot_counter + 1;
   log_options.must_exist = !found.fresh;

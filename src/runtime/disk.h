@@ -72,7 +72,14 @@ class DiskCalls {
 class BlockingFile : public FileCalls {};
 class BlockingDisk : public DiskCalls<BlockingFile> {};
 
-class File : public FileCalls {};
+class File : public FileCalls {
+ public:
+  // write_at(), then sync(): an implementation may save the way in between.
+  virtual Status write_and_sync(uint64_t offset, std::string_view bytes) {
+    DRUMLIN_TRY(write_at(offset, bytes));
+    return sync();
+  }
+};
 class Disk : public DiskCalls<File> {
  public:
   virtual BlockingDisk& blocking() = 0;

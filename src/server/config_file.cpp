@@ -102,6 +102,7 @@ std::vector<Setting> settings_of(Settings& s) {
   out.push_back(number("storage.kv_write_buffer_bytes", c.kv_write_buffer_bytes));
   out.push_back(number("storage.kv_flush_wal_bytes", c.kv_flush_wal_bytes));
   out.push_back(number("storage.wal_segment_bytes", c.wal_segment_bytes));
+  out.push_back(number("storage.wal_grow_bytes", c.wal_grow_bytes));
   out.push_back(number("limits.body_bytes_in_flight", c.limits.body_bytes_in_flight));
   out.push_back(number("limits.max_connections", c.limits.max_connections));
   out.push_back(number("limits.max_requests", c.limits.max_requests));

@@ -59,6 +59,7 @@ Result<Recovered> Recovery::run() {
     const std::string& path = files_[files_.count() - 1].path;
     DRUMLIN_ASSIGN(end_.tail, runtime_.disk().open(path, OpenMode::kReadWrite));
     DRUMLIN_ASSIGN(end_.tail_bytes, end_.tail->size());
+    end_.tail_size = end_.tail_bytes;
   }
   // What was read may have been only in the page cache (kill -9), and what was cut or removed might
   // come back: all of it counts once it is synced, and only then is anything appended. Files before
@@ -74,7 +75,7 @@ Status Recovery::make_first() {
             "wal corrupt: " + files_.directory() + " holds no log, but there was one"};
   }
   DRUMLIN_ASSIGN(end_.tail, files_.create(Lsn(1)));
-  end_.tail_bytes = kFileHeaderBytes;
+  end_.tail_bytes = end_.tail_size = kFileHeaderBytes;
   return {};
 }
 
@@ -121,6 +122,7 @@ Result<FileHeader> Recovery::read_header(Window& window, Lsn first) {
 Status Recovery::read_batches(Window& window, uint32_t position, bool is_last) {
   const std::string& path = files_[position].path;
   uint64_t offset = kFileHeaderBytes;
+  end_.tail_size = window.size();
   while (offset < window.size()) {
     DRUMLIN_ASSIGN(const Attempt batch, read_batch(window, position, offset));
     if (!batch.why.empty()) {
@@ -210,9 +212,23 @@ Result<Lsn> Recovery::claimed_after(Window& window, uint32_t position, uint64_t 
   return claimed;
 }
 
+Result<bool> Recovery::only_zeros(Window& window, uint64_t offset) {
+  constexpr uint64_t kPiece = 64 * 1024;
+  while (offset < window.size()) {
+    DRUMLIN_ASSIGN(const std::string_view piece, window.view(offset, kPiece));
+    if (piece.find_first_not_of('\0') != std::string_view::npos) return false;
+    offset += piece.size();
+  }
+  return true;
+}
+
 Status Recovery::cut(Window& window, uint32_t position, uint64_t offset, const std::string& why) {
   const std::string& path = files_[position].path;
-  DRUMLIN_ASSIGN(const Lsn later, claimed_after(window, position, offset));
+  DRUMLIN_ASSIGN(const bool zeros, only_zeros(window, offset));
+  Lsn later;
+  if (!zeros) {
+    DRUMLIN_ASSIGN(later, claimed_after(window, position, offset));
+  }
   const Lsn claimed = std::max(end_.claimed, later);
   if (claimed >= next()) {
     return corrupt(path, offset,
@@ -220,6 +236,8 @@ Status Recovery::cut(Window& window, uint32_t position, uint64_t offset, const s
                        " is damaged; the log was durable up to record " + claimed.to_string() +
                        ")");
   }
+  if (zeros) return {};
+  end_.tail_size = offset;
   observer_.log.warn("wal", "cut a torn tail",
                      {{"file", path},
                       {"offset", offset},

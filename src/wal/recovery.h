@@ -5,7 +5,8 @@
 // after damage (batches begin at multiples of 8, and a header has a checksum of its own, so they
 // can be found). A bad batch whose first LSN is <= D was durable once: corruption. One beyond D in
 // the last file is a write that never completed: it is cut. In any other file it is corruption,
-// since a file has a successor only once it is synced whole.
+// since a file has a successor only once it is synced whole. Nothing but zeros at the end of the last
+// file is no write at all, but space taken ahead: the log goes on in it.
 #pragma once
 
 #include <memory>
@@ -25,6 +26,7 @@ namespace drumlin::wal {
 struct Recovered {
   std::unique_ptr<File> tail;  // the last file
   uint64_t tail_bytes = 0;
+  uint64_t tail_size = 0;  // of the file, if it is larger: zeros from tail_bytes on
   Lsn last;                // highest LSN in the log
   Lsn claimed;             // D
   bool uncovered = false;  // nothing states yet that the last records are durable
@@ -58,10 +60,12 @@ class Recovery {
   // Errors are the disk's, or final; damage is in the answer.
   Result<Attempt> read_batch(Window& window, uint32_t position, uint64_t offset);
   Status accept(const Attempt& batch, uint32_t position, uint64_t offset);
+  // The bad batch at the offset is the end of the log: sets end_.tail_size. kCorrupt if it is not.
   Status cut(Window& window, uint32_t position, uint64_t offset, const std::string& why);
   // The highest durable LSN that a batch header at or after the offset states, if it follows
   // next().
   Result<Lsn> claimed_after(Window& window, uint32_t position, uint64_t offset);
+  Result<bool> only_zeros(Window& window, uint64_t offset);
   Status make_first();
   Lsn next() const { return end_.last + 1; }
 

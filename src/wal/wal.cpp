@@ -11,6 +11,9 @@
 #include "wal/recovery.h"
 
 namespace drumlin::wal {
+namespace {
+constexpr uint64_t kFirstGrowth = 64 * 1024;
+}  // namespace
 
 struct Wal::State {
   // One append(): its records are the next `records` of the queue.
@@ -45,6 +48,7 @@ struct Wal::State {
   std::vector<const Record*> take();
   void write(const std::vector<const Record*>& records);
   void write_bytes(const EncodedBatch& batch, const std::vector<const Record*>& records, Lsn lsn);
+  void grow(uint64_t end);
   void rotate(Lsn first);
   void must(const Status& status, const char* what) {
     if (status.ok()) return;
@@ -68,15 +72,15 @@ struct Wal::State {
 
   std::unique_ptr<File> tail;  // the last file
   uint64_t tail_bytes = 0;
-  Lsn last;  // given out
+  uint64_t tail_size = 0;  // of the file; zeros from tail_bytes on
+  Lsn last;                // given out
   Lsn durable;
   bool uncovered = false;      // nothing in the log states yet that its last records are durable
   uint64_t written_bytes = 0;  // of batches, over the life of the log
 
-  std::deque<Record> queue;  // not written yet; the last one has LSN `last`
+  std::deque<Record> queue;  // not yet written and synced; the last one has LSN `last`
   std::deque<Call> calls;
-  size_t unwritten_bytes = 0;
-  size_t unsynced_bytes = 0;  // of the batch being synced
+  size_t queued_bytes = 0;  // of those
   bool closing = false;
   bool abandoned = false;  // the Wal object is gone
   bool done = false;       // the writer has ended
@@ -99,6 +103,7 @@ Result<std::unique_ptr<Wal>> Wal::open(Runtime& runtime, observe::Observer obser
   DRUMLIN_ASSIGN(Recovered found, recovery.run());
   state->tail = std::move(found.tail);
   state->tail_bytes = found.tail_bytes;
+  state->tail_size = found.tail_size;
   state->last = found.last;
   state->durable = found.last;
   state->uncovered = found.uncovered;
@@ -123,7 +128,7 @@ Lsn Wal::append(std::vector<Record> records) {
     s.queue.push_back(std::move(record));
   }
   DRUMLIN_CHECK_LE(call.bytes, kMaxBatchBytes / 2);
-  s.unwritten_bytes += call.bytes;
+  s.queued_bytes += call.bytes;
   s.calls.push_back(call);
   s.work.notify_one();
   return s.last;
@@ -152,11 +157,11 @@ bool Wal::overloaded() const {
 }
 
 size_t Wal::queued_bytes() const {
-  return state_->unwritten_bytes + state_->unsynced_bytes;
+  return state_->queued_bytes;
 }
 
 uint64_t Wal::bytes_appended() const {
-  return state_->written_bytes + state_->unwritten_bytes;
+  return state_->written_bytes + state_->queued_bytes;
 }
 
 Status Wal::close() {
@@ -221,10 +226,8 @@ void Wal::State::write(const std::vector<const Record*>& records) {
   const EncodedBatch batch =
       encode(plan, files[files.count() - 1].header.salt, lsn, durable, options.epoch);
   write_bytes(batch, records, lsn);
-  must(tail->sync(), "cannot sync");
   uncovered = !records.empty();
   durable = end;
-  unsynced_bytes = 0;
   batches_total.Increment();
   bytes_total.Increment(static_cast<double>(batch.bytes.size()));
   sync_seconds.Observe(to_seconds(runtime.clock().now() - start));
@@ -233,9 +236,24 @@ void Wal::State::write(const std::vector<const Record*>& records) {
   progress.notify_all();
 }
 
+// The next batch ends at `end`. Zeros after it are synced with it. A disk without room for them has
+// none for the log either, soon; who says so is the batch.
+void Wal::State::grow(uint64_t end) {
+  if (end <= tail_size) return;
+  const uint64_t step = std::min(std::max(tail_bytes, kFirstGrowth), options.grow_bytes);
+  const uint64_t size = std::max(end, std::min(end + step, options.segment_bytes));
+  tail_size = end;
+  if (size == end) return;
+  const Status grown = tail->write_at(end, std::string(size - end, '\0'));
+  if (grown.is(Code::kNoSpace)) return;
+  must(grown, "cannot extend");
+  tail_size = size;
+}
+
 void Wal::State::write_bytes(const EncodedBatch& batch, const std::vector<const Record*>& records,
                              Lsn lsn) {
-  must(tail->write_at(tail_bytes, batch.bytes), "cannot write");
+  grow(tail_bytes + batch.bytes.size());
+  must(tail->write_and_sync(tail_bytes, batch.bytes), "cannot write and sync");
   const uint32_t number =
       index.add_batch({lsn, files.count() - 1, static_cast<uint32_t>(tail_bytes),
                        static_cast<uint32_t>(batch.bytes.size())});
@@ -249,17 +267,20 @@ void Wal::State::write_bytes(const EncodedBatch& batch, const std::vector<const 
   queue.erase(queue.begin(), queue.begin() + static_cast<std::ptrdiff_t>(records.size()));
   for (size_t left = records.size(); left > 0; calls.pop_front()) {
     left -= calls.front().records;
-    unwritten_bytes -= calls.front().bytes;
-    unsynced_bytes += calls.front().bytes;
+    queued_bytes -= calls.front().bytes;
   }
 }
 
 void Wal::State::rotate(Lsn first) {
   DRUMLIN_CHECK_EQ(durable + 1, first);  // every batch of the old file is synced
+  if (tail_size > tail_bytes) {
+    must(tail->truncate(tail_bytes), "cannot shorten");
+    must(tail->sync(), "cannot sync");
+  }
   Result<std::unique_ptr<File>> created = files.create(first);
   if (!created.ok()) must(created.status(), "cannot make the file after");
   tail = std::move(*created);
-  tail_bytes = kFileHeaderBytes;
+  tail_bytes = tail_size = kFileHeaderBytes;
   observer.trace("wal.rotate", first.value(), files.count());
 }
 

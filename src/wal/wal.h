@@ -8,8 +8,8 @@
 // Invariants
 //   - At most one batch is written and not yet synced. Hence only the last batch of the log can be
 //     torn; anything before it that does not match its checksum was damaged after it had been durable.
-//   - A file's successor is created only when the file is synced whole, and its own header is
-//     durable before the first batch goes in.
+//   - A file's successor is created only when the file is synced whole and without zeros at its end,
+//     and its own header is durable before the first batch goes in.
 //   - When nothing more comes, a marker states that all of the log is durable: from then on damage anywhere
 //     is known as damage.
 //   - A failed write or sync halts the node: it is never retried (Rebello et al., ATC'20).
@@ -45,6 +45,10 @@ class Wal {
     // A batch that would take a file past this begins a new one. A batch larger than it gets its
     // own.
     uint64_t segment_bytes = 64 << 20;
+    // The last file is filled with zeros ahead of the log, ever further as it grows but never by more
+    // than this, so that most syncs find the space there: a file that grows with every batch costs
+    // the file system a transaction of its own each time. 0: never.
+    uint64_t grow_bytes = 0;
     // What one write takes from the queue; one append() call larger than it is a batch of its own.
     size_t max_batch_bytes = 4 << 20;
     // overloaded() from here on. append() itself never refuses: admission is the caller's.

@@ -18,14 +18,16 @@ DiskPtr fresh(const Image& image = {}) {
 }
 void nothing(const DiskPtr&) {}
 
-Wal::Options small_files(uint64_t epoch) {
+Wal::Options small_files(uint64_t epoch, uint64_t grow) {
   Wal::Options options;
   options.segment_bytes = 2500;
+  options.grow_bytes = grow;
   options.epoch = epoch;
   return options;
 }
 
 struct History {
+  uint64_t grow = 0;
   std::vector<Record> appended;  // in order
   size_t acknowledged = 0;       // so many of them
 };
@@ -36,7 +38,7 @@ struct History {
 bool boot_and_cut(const DiskPtr& disk, uint64_t epoch, uint64_t stop_at,
                   const std::vector<std::vector<Record>>& calls, History& history,
                   const After& after) {
-  Boot boot(disk, small_files(epoch));
+  Boot boot(disk, small_files(epoch, history.grow));
   boot.machine.disk().stop_at = stop_at;
   const bool lived = boot.machine.run([&] {
     std::vector<Record> found;
@@ -77,11 +79,22 @@ std::vector<std::vector<Record>> workload() {
   };
 }
 
-TEST(Crash, TheLogSurvivesPowerCutsAnywhere) {
+// With the file as long as the log, and with space taken ahead of it.
+class LogCrash : public ::testing::TestWithParam<uint64_t> {
+ protected:
+  History nothing_yet() const {
+    History out;
+    out.grow = GetParam();
+    return out;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Grow, LogCrash, ::testing::Values(0, 1000));
+
+TEST_P(LogCrash, TheLogSurvivesPowerCutsAnywhere) {
   size_t images = 0;
   bool more = true;
   for (uint64_t stop = 0; more; ++stop) {
-    History first;
+    History first = nothing_yet();
     more = boot_and_cut(fresh(), 1, stop, workload(), first, [&](const DiskPtr& disk) {
       images += for_each_crash(*disk, [&](const Image& image) {
         History second = first;
@@ -95,11 +108,11 @@ TEST(Crash, TheLogSurvivesPowerCutsAnywhere) {
   EXPECT_GT(images, 60u);
 }
 
-TEST(Crash, TheLogSurvivesPowerCutsInItsRecovery) {
+TEST_P(LogCrash, TheLogSurvivesPowerCutsInItsRecovery) {
   size_t images = 0;
   bool more = true;
   for (uint64_t stop = 0; more; ++stop) {
-    History first;
+    History first = nothing_yet();
     more = boot_and_cut(fresh(), 1, stop, workload(), first, [&](const DiskPtr& disk) {
       for_each_crash(*disk, [&](const Image& image) {
         bool still = true;
@@ -122,13 +135,13 @@ TEST(Crash, TheLogSurvivesPowerCutsInItsRecovery) {
   EXPECT_GT(images, 1000u);
 }
 
-TEST(Crash, WhatAStartFoundAfterAKillSurvivesAPowerCut) {
+TEST_P(LogCrash, WhatAStartFoundAfterAKillSurvivesAPowerCut) {
   size_t images = 0;
   bool more = true;
   for (uint64_t stop = 0; more; ++stop) {
     bool still = true;
     for (uint64_t again = 0; still; ++again) {
-      History first;
+      History first = nothing_yet();
       more = boot_and_cut(fresh(), 1, stop, workload(), first, [&](const DiskPtr& page_cache) {
         History second = first;
         still = boot_and_cut(

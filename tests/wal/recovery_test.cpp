@@ -8,11 +8,12 @@
 namespace drumlin::wal::test {
 namespace {
 
-// Where each batch of a file begins, and where the file ends.
+// Where each batch of a file begins, and where the last one ends: there the file does too, or only
+// zeros follow.
 std::vector<size_t> batch_offsets(const std::string& file) {
   const uint64_t salt = decode_file_header(file)->salt;
   std::vector<size_t> offsets{kFileHeaderBytes};
-  while (offsets.back() < file.size()) {
+  while (file.find_first_not_of('\0', offsets.back()) != std::string::npos) {
     const auto header = decode_batch_header(std::string_view(file).substr(offsets.back()), salt);
     offsets.push_back(offsets.back() + header->length);
   }
@@ -236,6 +237,25 @@ TEST(Recovery, BytesOfAClientAreNeverTakenForABatch) {
     // Knowing the salt it would work, which shows that the test aims well.
     EXPECT_EQ(start.status.ok(), !knows_salt) << start.status.to_string();
   }
+}
+
+// A batch that was durable once and reads as zeros now is damage, not space taken ahead.
+TEST(Recovery, ZerosWhereADurableBatchWasAreRefused) {
+  Wal::Options options;
+  options.grow_bytes = 1000;
+  Boot boot(Image{}, options);
+  ASSERT_TRUE(boot.open());
+  ASSERT_TRUE(boot.append({entry(1, 1, 1, "one")}));
+  ASSERT_TRUE(boot.append({entry(1, 2, 1, "two")}));
+  const Location two = *boot.wal->locate(GroupId(1), LogIndex(2));
+  ASSERT_TRUE(boot.close());
+  Image image = boot.image();
+  std::string& bytes = image.files.at(first_file());
+  std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(two.offset),
+            bytes.begin() + static_cast<std::ptrdiff_t>(two.offset + two.length), '\0');
+  Boot again(image, options);
+  ASSERT_TRUE(again.open());
+  EXPECT_TRUE(again.status.is(Code::kCorrupt)) << again.status.to_string();
 }
 
 TEST(Recovery, ALogOfALaterBootIsRefused) {
