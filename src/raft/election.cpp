@@ -92,7 +92,6 @@ void Raft::become_leader() {
   DRUMLIN_CHECK(role_ == Role::kCandidate);
   set_role(Role::kLeader);
   leader_ = config_.self;
-  heartbeat_elapsed_ = 0;
   quorum_elapsed_ = 0;
   progress_.clear();
   for (const NodeId voter : config_.voters) {

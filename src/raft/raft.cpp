@@ -64,10 +64,13 @@ void Raft::hard_state_persisted(HardState state) {
 }
 
 void Raft::tick() {
+  ++ticks_;
   if (role_ == Role::kLeader) {
     if (++quorum_elapsed_ >= config_.election_ticks_max) check_quorum();
     if (role_ != Role::kLeader) return;
-    if (++heartbeat_elapsed_ >= config_.heartbeat_ticks) broadcast_heartbeat();
+    // By the count of all ticks, not since the last heartbeat: the groups of a node, which are ticked
+    // together, then speak in the same tick and share a frame to each peer.
+    if (ticks_ % config_.heartbeat_ticks == 0) broadcast_heartbeat();
     return;
   }
   if (++election_elapsed_ >= election_timeout_) campaign();

@@ -173,6 +173,7 @@ class Raft {
   std::deque<PendingAppend> pending_;
   uint64_t next_append_id_ = 1;
 
+  uint64_t ticks_ = 0;
   Role role_ = Role::kFollower;
   NodeId leader_;
   LogIndex verified_;  // follower: equal to the leader's log up to here
@@ -181,7 +182,6 @@ class Raft {
   Votes votes_;
 
   std::map<NodeId, Progress> progress_;  // leader: of the others
-  uint32_t heartbeat_elapsed_ = 0;
   uint32_t quorum_elapsed_ = 0;
   std::deque<std::pair<LogIndex, size_t>> uncommitted_;  // own proposals: index, bytes
   size_t uncommitted_bytes_ = 0;

@@ -6,7 +6,6 @@
 namespace drumlin::raft {
 
 void Raft::broadcast_heartbeat() {
-  heartbeat_elapsed_ = 0;
   for (const auto& [peer, progress] : progress_) {
     Message m;
     m.type = MessageType::kHeartbeat;
