@@ -43,9 +43,10 @@ class Host::Impl final : public Runtime {
     return jobs_.start();
   }
 
-  int run(const Main& main) {
+  int run(const Main& main, std::function<void()> hangup) {
     DRUMLIN_CHECK(!domain_.dying(), "a Host runs once");
-    Signals signals(reactor_, [this] { stop_.cancel(); });
+    Signals signals(
+        reactor_, [this] { stop_.cancel(); }, std::move(hangup));
     const Status installed = signals.install();
     if (!installed.ok()) halt(installed.to_string());
     std::optional<int> ended;
@@ -98,8 +99,8 @@ Result<std::unique_ptr<Host>> Host::create(const Options& options) {
   return std::unique_ptr<Host>(new Host(std::move(impl)));
 }
 
-int Host::run(const Main& main) {
-  return impl_->run(main);
+int Host::run(const Main& main, std::function<void()> hangup) {
+  return impl_->run(main, std::move(hangup));
 }
 
 }  // namespace drumlin::host

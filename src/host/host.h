@@ -38,9 +38,10 @@ class Host {
   Host& operator=(const Host&) = delete;
 
   // Runs `main` as the domain's first fiber and returns what it returns. SIGINT or SIGTERM cancels
-  // `stop`; a second one ends the process at once (130, 143). Once main has returned, running jobs
+  // `stop`; a second one ends the process at once (130, 143). `hangup` is called on the reactor after
+  // SIGHUP and may only wake or spawn fibers; without it SIGHUP does what it always does. Once main has returned, running jobs
   // are waited for, those not begun are dropped, and the fibers left over are killed. Once only.
-  int run(const Main& main);
+  int run(const Main& main, std::function<void()> hangup = {});
 
  private:
   class Impl;

@@ -1,5 +1,5 @@
-// Signals: SIGINT and SIGTERM as an event of the reactor, SIGPIPE ignored, for as long as it lives.
-// The second SIGINT or SIGTERM ends the process at once with 128 + its number, from the handler: it
+// Signals: SIGINT, SIGTERM and, if it is wanted, SIGHUP as events of the reactor, SIGPIPE ignored, for
+// as long as it lives. The second SIGINT or SIGTERM ends the process at once with 128 + its number, from the handler: it
 // works also when the reactor is stuck.
 #pragma once
 
@@ -15,8 +15,9 @@ namespace drumlin::host {
 
 class Signals final : public Watch {
  public:
-  // `first` runs on the reactor, once; it may only wake fibers.
-  Signals(Reactor& reactor, std::function<void()> first);
+  // Both run on the reactor and may only wake or spawn fibers. `first`: once, for SIGINT or SIGTERM.
+  // `hangup`: for SIGHUPs, several of which may be one call; without it SIGHUP is left alone.
+  Signals(Reactor& reactor, std::function<void()> first, std::function<void()> hangup = {});
   ~Signals();  // the former handlers are back
   Signals(const Signals&) = delete;
   Signals& operator=(const Signals&) = delete;
@@ -28,10 +29,12 @@ class Signals final : public Watch {
  private:
   Reactor& reactor_;
   std::function<void()> first_;
+  std::function<void()> hangup_;
   Fd event_;
   struct sigaction former_interrupt_ {};
   struct sigaction former_terminate_ {};
   struct sigaction former_pipe_ {};
+  struct sigaction former_hangup_ {};
 };
 
 }  // namespace drumlin::host

@@ -40,6 +40,32 @@ TEST(Signals, CancelStop) {
   EXPECT_EQ(run_until(SIGINT), 5) << "and another Host, later";
 }
 
+TEST(Signals, AHangupIsNoStop) {
+  const auto host = make_host();
+  size_t heard = 0;
+  WaitQueue* changed = nullptr;
+  const auto main = [&](Runtime& runtime, Cancellation& stop) {
+    WaitQueue queue(runtime.scheduler(), runtime.clock());
+    changed = &queue;
+    for (size_t i = 1; i <= 3; ++i) {
+      ::raise(SIGHUP);
+      while (heard < i)
+        (void)queue.wait();
+    }
+    EXPECT_FALSE(stop.cancelled());
+    ::raise(SIGHUP);
+    ::raise(SIGTERM);
+    EXPECT_EQ(runtime.sleep_until(kNever, &stop).code(), Code::kCancelled);
+    EXPECT_EQ(heard, 4u);
+    return 5;
+  };
+  EXPECT_EQ(host->run(main, [&] { ++heard, changed->notify_all(); }), 5);
+}
+
+TEST_F(SignalsDeathTest, AHangupNobodyWantsEndsTheProcess) {
+  EXPECT_EXIT(run_until(SIGHUP), ::testing::KilledBySignal(SIGHUP), "");
+}
+
 TEST_F(SignalsDeathTest, TheSecondEndsTheProcess) {
   EXPECT_EXIT(run_until(SIGTERM, SIGTERM), ::testing::ExitedWithCode(143), "");
   EXPECT_EXIT(run_until(SIGTERM, SIGINT), ::testing::ExitedWithCode(130), "");
