@@ -49,8 +49,11 @@ struct Client::Attempt {
   bool body_held_back = false;
 };
 
-Client::Client(Runtime& runtime, Endpoint endpoint, ClientLimits limits)
-    : runtime_(runtime), endpoint_(std::move(endpoint)), limits_(limits) {}
+Client::Client(Runtime& runtime, Endpoint endpoint, ClientLimits limits, Connect connect)
+    : runtime_(runtime),
+      endpoint_(std::move(endpoint)),
+      limits_(limits),
+      connect_(std::move(connect)) {}
 
 Client::~Client() {
   close();
@@ -94,7 +97,8 @@ Result<Client::Response> Client::request(const RequestHead& head, std::string_vi
 Result<std::shared_ptr<Client::Connection>> Client::connect(Instant deadline) {
   const uint64_t closes = closes_;
   const Instant limit = std::min(deadline, after(runtime_.clock(), limits_.connect_timeout));
-  auto stream = runtime_.network().connect(endpoint_, limit);
+  auto stream =
+      connect_ ? connect_(endpoint_, limit) : runtime_.network().connect(endpoint_, limit);
   if (!stream.ok()) return Status(Code::kUnavailable, stream.status().to_string());
   if (closes != closes_) return Status(Code::kUnavailable, "closed while connecting");
   return std::make_shared<Connection>(runtime_, std::move(*stream), limits_.head_bytes);

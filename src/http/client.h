@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -29,12 +30,16 @@ struct ClientLimits {
 
 class Client {
  public:
+  // Makes a connection: Network::connect, or what puts TLS on top of it.
+  using Connect =
+      std::function<Result<std::unique_ptr<Stream>>(const Endpoint& endpoint, Instant deadline)>;
   struct Response {
     ResponseHead head;
     std::string body;
   };
 
-  Client(Runtime& runtime, Endpoint endpoint, ClientLimits limits = {});
+  // Without `connect`: by runtime.network().
+  Client(Runtime& runtime, Endpoint endpoint, ClientLimits limits = {}, Connect connect = {});
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
@@ -66,6 +71,7 @@ class Client {
   Runtime& runtime_;
   const Endpoint endpoint_;
   const ClientLimits limits_;
+  const Connect connect_;
   std::shared_ptr<Connection> connection_;
   uint64_t closes_ = 0;  // calls of close()
   bool busy_ = false;
