@@ -73,6 +73,10 @@ Status Config::validate() {
     return bad("auth.access_key must not contain a colon (HTTP Basic ends it there)");
   }
   if (secret_key.size() < 8) return bad("auth.secret_key must have at least 8 characters");
+  if (tls_certificate.empty() != tls_key.empty()) {
+    return bad(std::string("tls.certificate and tls.key are set together or not at all; ") +
+               (tls_key.empty() ? "tls.key" : "tls.certificate") + " is missing");
+  }
   if (s3_port == api_port || s3_port == peer_port || api_port == peer_port) {
     return bad("ports.s3, ports.api and ports.peer must differ");
   }

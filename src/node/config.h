@@ -53,6 +53,10 @@ struct Config {
   uint32_t shards = 256;        // fixed at the cluster's first start
   std::vector<Member> members;  // all nodes; empty means this one alone
 
+  // Paths of PEM files on the machine; both or neither. With them S3 and API speak TLS.
+  std::string tls_certificate;
+  std::string tls_key;
+
   std::string access_key;
   std::string secret_key;
   std::string region = "us-east-1";

@@ -61,7 +61,8 @@ Node::Node(Runtime& runtime, Config config, Hooks hooks)
 
 Node::~Node() = default;
 
-// Before anything on the disk is touched: a port in use must not cost a boot count.
+// Before anything on the disk is touched: a port in use, or a bad certificate, must not cost a boot
+// count.
 Status Node::Parts::bind() {
   const auto listen = [&](const char* setting, uint16_t port, std::unique_ptr<Listener>& out) {
     auto listener = runtime.network().listen({config.listen, port});
@@ -72,8 +73,16 @@ Status Node::Parts::bind() {
     out = std::move(*listener);
     return Status();
   };
+  if (!config.tls_certificate.empty()) {
+    tls = std::make_unique<TlsIdentity>(runtime, observer, config, hooks.read_file);
+    DRUMLIN_TRY(tls->load());
+  }
   DRUMLIN_TRY(listen("ports.s3", config.s3_port, s3_listener));
   DRUMLIN_TRY(listen("ports.api", config.api_port, api_listener));
+  if (tls != nullptr) {
+    s3_listener = tls->wrap(std::move(s3_listener));
+    api_listener = tls->wrap(std::move(api_listener));
+  }
   return listen("ports.peer", config.peer_port, peer_listener);
 }
 
@@ -223,6 +232,7 @@ void Node::Parts::start() {
                     {{"s3", Endpoint{config.listen, config.s3_port}.to_string()},
                      {"api", Endpoint{config.listen, config.api_port}.to_string()},
                      {"peer", Endpoint{config.listen, config.peer_port}.to_string()},
+                     {"tls", tls != nullptr},
                      {"shards", table.shards()},
                      {"nodes", config.members.size()},
                      {"boot", identity.boot},
@@ -281,6 +291,14 @@ Status Node::run(Cancellation& stop) {
   Status stopped = p.stop_in_order();
   p.await_fibers();
   return fatal.ok() ? stopped : fatal;
+}
+
+void Node::reload() {
+  if (parts_->tls == nullptr) {
+    parts_->log.info("tls", "asked to reload, but there is no certificate to reload");
+  } else {
+    parts_->tls->reload();
+  }
 }
 
 }  // namespace drumlin::node

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "base/status.h"
 #include "node/config.h"
@@ -23,6 +24,9 @@ namespace drumlin::node {
 
 struct Hooks {
   observe::LogSink log;
+  // A whole file of the machine by its path, for tls.certificate and tls.key. May block: it is called
+  // in an offload job. Errors name the file. Needed with TLS only.
+  std::function<Result<std::string>(const std::string& path)> read_file;
   observe::TraceSink* trace = nullptr;           // simulation only
   replica::ReplicaObserver* replicas = nullptr;  // simulation only
   // In place of kv::open_rocksdb, with its contract: the same engine on a simulated disk.
@@ -39,6 +43,10 @@ class Node {
   // it could not start, or OK after a stop. A node that meets a broken invariant or a failed sync
   // while running does not return: it halts.
   Status run(Cancellation& stop);
+
+  // Reads certificate and key again, from a fiber of its own; new connections get them. If they are
+  // not good the log says why, and the old ones stay in use. While run() runs; does not yield.
+  void reload();
 
   // For checkers and tests.
   struct Parts;

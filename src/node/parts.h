@@ -13,6 +13,7 @@
 #include "node/identity.h"
 #include "node/membership.h"
 #include "node/node.h"
+#include "node/tls_identity.h"
 #include "placement/planner.h"
 #include "replica/replica_set.h"
 #include "router/router.h"
@@ -48,6 +49,7 @@ struct Node::Parts {
   observe::Observer observer;
   placement::ShardTable table;
 
+  std::unique_ptr<TlsIdentity> tls;  // null: plain HTTP
   std::unique_ptr<Listener> s3_listener;
   std::unique_ptr<Listener> api_listener;
   std::unique_ptr<Listener> peer_listener;

@@ -95,6 +95,8 @@ std::vector<Setting> settings_of(Settings& s) {
   out.push_back(text("cluster.name", c.cluster_name));
   out.push_back(text("cluster.secret", c.cluster_secret, /*secret=*/true));
   out.push_back(number("cluster.shards", c.shards));
+  out.push_back(text("tls.certificate", c.tls_certificate));
+  out.push_back(text("tls.key", c.tls_key));
   out.push_back(text("auth.access_key", c.access_key));
   out.push_back(text("auth.secret_key", c.secret_key, /*secret=*/true));
   out.push_back(text("storage.kv", c.kv_engine));

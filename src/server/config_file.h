@@ -16,6 +16,7 @@ namespace drumlin::server {
 struct Settings {
   node::Config config;
   std::string data_dir = "drumlin-data";
+  std::string ca_file;  // of the admin commands: whom to believe, see api_client.h
 };
 
 // Reads the file's text into `settings`. kInvalidArgument names file, line and key.

@@ -51,6 +51,8 @@ TEST(ConfigValidate, SaysWhatIsWrong) {
        "cluster.nodes: id is too large"},
       {[](Config& c) { c.members[2].id = NodeId(2); }, "cluster.nodes: id 2 appears twice"},
       {[](Config& c) { c.id = NodeId(9); }, "cluster.nodes does not name this node (node.id = 9)"},
+      {[](Config& c) { c.tls_certificate = "/cert"; }, "not at all; tls.key is missing"},
+      {[](Config& c) { c.tls_key = "/key"; }, "not at all; tls.certificate is missing"},
       {[](Config& c) { c.shards = 0; }, "cluster.shards must be 1..65536"},
       {[](Config& c) { c.shards = 65537; }, "cluster.shards must be 1..65536"},
       {[](Config& c) {

@@ -36,6 +36,9 @@ nodes = [
   {id = 1, peer = "10.1.2.2:9102"},
   {id = 2, peer = "10.1.2.3:9102", s3 = "10.1.2.3:9100", api = "[::1]:9101"},
 ]
+[tls]
+certificate = "/etc/cert.pem"
+key = "/etc/key.pem"
 [auth]
 access_key = "access"
 secret_key = "longenough"
@@ -63,6 +66,8 @@ level = "debug"
   EXPECT_EQ(config.cluster_name, "hill");
   EXPECT_EQ(config.cluster_secret, "s3cret");
   EXPECT_EQ(config.shards, 16u);
+  EXPECT_EQ(config.tls_certificate, "/etc/cert.pem");
+  EXPECT_EQ(config.tls_key, "/etc/key.pem");
   EXPECT_EQ(config.access_key, "access");
   EXPECT_EQ(config.secret_key, "longenough");
   EXPECT_EQ(config.kv_engine, "memory");
