@@ -9,7 +9,7 @@
 
 #include "base/digest.h"
 #include "host/host.h"
-#include "http/client.h"
+#include "server/api_client.h"
 
 namespace drumlin::server {
 namespace {
@@ -17,15 +17,15 @@ namespace {
 namespace json = boost::json;
 
 Result<std::string> fetch_status(Runtime& runtime, const Settings& settings) {
-  const Endpoint api{settings.config.listen, settings.config.api_port};
-  http::Client client(runtime, api, {});
+  DRUMLIN_ASSIGN(const std::unique_ptr<http::Client> client, api_client(runtime, settings));
+  const Endpoint& api = client->endpoint();
   http::RequestHead head;
   head.method = "GET";
   head.target = "/v1/status";
   head.headers.append("Host", api.to_string());
   head.headers.append("Authorization", "Basic " + base64_encode(settings.config.access_key + ":" +
                                                                 settings.config.secret_key));
-  auto response = client.request(head, {}, after(runtime.clock(), 10s), 16u << 20);
+  auto response = client->request(head, {}, after(runtime.clock(), 10s), 16u << 20);
   if (!response.ok()) return response.status().with_context(api.to_string());
   if (response->head.status != 200) {
     return Status(Code::kUnavailable, fmt::format("{} answers {}: {}", api.to_string(),

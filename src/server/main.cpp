@@ -78,6 +78,7 @@ int main(int argc, char** argv) {
   Sources sources;
   bool list_settings = false;
   bool json = false;
+  Settings settings;
   CLI::App* server = app.add_subcommand("server", "run one node until SIGINT or SIGTERM");
   add_sources(*server, sources);
   server->add_flag("--settings", list_settings, "list every setting with its value and exit");
@@ -86,6 +87,8 @@ int main(int argc, char** argv) {
   CLI::App* status = admin->add_subcommand("status", "the node, its peers and its shards");
   add_sources(*status, sources);
   status->add_flag("--json", json, "as the API answers it");
+  status->add_option("--ca", settings.ca_file,
+                     "PEM file: speak TLS, believe whom these have issued");
 
   // CLI11 says of an unknown command only that one is missing.
   const auto named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
@@ -99,7 +102,6 @@ int main(int argc, char** argv) {
     return app.exit(e) == 0 ? 0 : 2;
   }
 
-  Settings settings;
   if (list_settings) {
     // Before validation: the listing helps whoever has no valid configuration yet.
     for (const auto& [name, value] : drumlin::server::describe(settings)) {
