@@ -8,6 +8,8 @@ tools/run is a build followed by main(); tests/clients use Cluster directly. DIR
     node-I/       its data
     node-I.log    what it says on standard error
     node-I.pid    its process, also after `restart`
+    tls.pem       with TLS: certificate of all nodes, self-signed; made once
+    tls.key       and its key
 """
 
 import argparse
@@ -18,6 +20,7 @@ import secrets
 import shlex
 import signal
 import socket
+import ssl
 import string
 import subprocess
 import sys
@@ -30,6 +33,22 @@ READY_S = 60.0
 STOP_S = 10.0
 DYING_S = 2.0
 PORTS_A_NODE = 10
+CERTIFICATE_DAYS = 3650
+# No CA: whoever puts the certificate among those that he trusts trusts these addresses and no others.
+CERTIFICATE = f"""
+[req]
+distinguished_name = subject
+x509_extensions = extensions
+prompt = no
+[subject]
+CN = drumlin on this machine
+[extensions]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = serverAuth
+subjectKeyIdentifier = hash
+subjectAltName = IP:{HOST}, IP:::1, DNS:localhost
+"""
 
 
 class ClusterError(Exception):
@@ -69,6 +88,34 @@ def load_or_make_keys(data, nodes):
     }
     write_private(path, json.dumps(keys, indent=1) + "\n")
     return keys
+
+
+def load_or_make_certificate(data):
+    """Paths of certificate and key, made by the openssl command if they are not there."""
+    certificate, key = os.path.join(data, "tls.pem"), os.path.join(data, "tls.key")
+    if os.path.exists(certificate) and os.path.exists(key):
+        return certificate, key
+    make_certificate(certificate, key)
+    return certificate, key
+
+
+def make_certificate(certificate, key, days=CERTIFICATE_DAYS):
+    """A new self-signed pair; the one before is replaced."""
+    config = certificate + ".cnf"
+    write_private(config, CERTIFICATE)
+    write_private(key + ".new", "")  # openssl keeps the mode
+    command = ["openssl", "req", "-x509", "-config", config, "-newkey", "ec", "-pkeyopt",
+               "ec_paramgen_curve:prime256v1", "-noenc", "-sha256", "-days", str(days),
+               "-keyout", key + ".new", "-out", certificate + ".new"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise ClusterError(f"a certificate needs the openssl command: {error}") from error
+    os.remove(config)
+    if done.returncode != 0:
+        raise ClusterError(f"openssl made no certificate: {done.stderr}")
+    os.replace(key + ".new", key)
+    os.replace(certificate + ".new", certificate)
 
 
 def toml_value(text):
@@ -164,11 +211,17 @@ class Node(Process):
 
     @property
     def s3(self):
-        return f"http://{HOST}:{self.s3_port}"
+        return f"{self.cluster.scheme}://{HOST}:{self.s3_port}"
 
     @property
     def api(self):
-        return f"http://{HOST}:{self.api_port}"
+        return f"{self.cluster.scheme}://{HOST}:{self.api_port}"
+
+    def description(self):
+        """What tools/run says of it."""
+        ca = {"ca": self.cluster.ca} if self.cluster.ca else {}
+        return {"id": self.id, "s3": self.s3, "api": self.api, **ca, "pid": self.pid(), "data": self.data,
+                "restart": self.restart_command()}
 
     def restart_command(self):
         """A shell line that starts the dead node again, detached, and returns when it is a process."""
@@ -181,6 +234,7 @@ class Node(Process):
             "node": {"id": self.id, "data": self.data, "listen": HOST},
             "ports": {"s3": self.s3_port, "api": self.api_port, "peer": self.peer_port},
             "cluster": {"secret": c.keys["cluster_secret"]},
+            **({"tls": {"certificate": c.ca, "key": c.tls_key}} if c.ca else {}),
             "auth": {"access_key": c.keys["access_key"], "secret_key": c.keys["secret_key"]},
             "log": {"level": "info"},
         }
@@ -205,7 +259,7 @@ class Node(Process):
 
     def ready(self):
         try:
-            with urllib.request.urlopen(self.api + "/health/ready", timeout=2) as answer:
+            with urllib.request.urlopen(self.api + "/health/ready", timeout=2, context=self.cluster.trust()) as answer:
                 return answer.status == 200
         except (urllib.error.URLError, OSError):
             return False
@@ -218,7 +272,7 @@ def end_with_parent():
 
 
 class Cluster:
-    def __init__(self, binary, data, nodes=1, port=9000, settings=None):
+    def __init__(self, binary, data, nodes=1, port=9000, settings=None, tls=False):
         if nodes < 1:
             raise ClusterError("--nodes must be 1 or more")
         if port < 1 or port + PORTS_A_NODE * (nodes - 1) + 2 > 65535:
@@ -228,7 +282,18 @@ class Cluster:
         self.port = port
         self.settings = settings or {}
         self.keys = load_or_make_keys(self.data, nodes)
+        self.ca = self.tls_key = None  # paths; the certificate is its own issuer
+        if tls:
+            self.ca, self.tls_key = load_or_make_certificate(self.data)
         self.nodes = [Node(self, number) for number in range(1, nodes + 1)]
+
+    @property
+    def scheme(self):
+        return "https" if self.ca else "http"
+
+    def trust(self):
+        """For https with the nodes, and nobody else; None without TLS."""
+        return ssl.create_default_context(cafile=self.ca) if self.ca else None
 
     def check_free(self):
         for node in self.nodes:
@@ -294,12 +359,12 @@ def serve(cluster):
     signal.signal(signal.SIGTERM, ask)
     signal.signal(signal.SIGHUP, ask)
     for node in cluster.nodes:
-        print(json.dumps({"id": node.id, "s3": node.s3, "api": node.api, "pid": node.pid(), "data": node.data,
-                          "restart": node.restart_command()}))
+        print(json.dumps(node.description()))
     keys = cluster.keys
     print(json.dumps({"access_key": keys["access_key"], "secret_key": keys["secret_key"]}))
     print(f"example: AWS_ACCESS_KEY_ID={shlex.quote(keys['access_key'])} "
           f"AWS_SECRET_ACCESS_KEY={shlex.quote(keys['secret_key'])} AWS_DEFAULT_REGION=us-east-1 "
+          f"{'AWS_CA_BUNDLE=' + shlex.quote(cluster.ca) + ' ' if cluster.ca else ''}"
           f"aws --endpoint-url {cluster.nodes[0].s3} s3 mb s3://example")
     print("READY", flush=True)
 
@@ -337,6 +402,7 @@ def main(arguments):
     parser.add_argument("--nodes", type=int, default=1)
     parser.add_argument("--port", type=int, default=9000)
     parser.add_argument("--data", default="drumlin-data")
+    parser.add_argument("--tls", action="store_true")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
     parser.add_argument("--restart", metavar="CONFIG", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -356,7 +422,7 @@ def main(arguments):
         if options.restart is not None:
             restart(options.binary, options.restart)
             return 0
-        cluster = Cluster(options.binary, options.data, options.nodes, options.port, settings)
+        cluster = Cluster(options.binary, options.data, options.nodes, options.port, settings, options.tls)
         cluster.start()
         return serve(cluster)
     except ClusterError as error:

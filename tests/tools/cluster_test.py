@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import stat
 import subprocess
 import sys
@@ -45,9 +46,10 @@ def eventually(condition, seconds=10.0):
     return True
 
 
-def answers(url):
+def answers(url, ca=None):
+    trust = ssl.create_default_context(cafile=ca) if ca else None
     try:
-        with urllib.request.urlopen(url + "/health/ready", timeout=2) as answer:
+        with urllib.request.urlopen(url + "/health/ready", timeout=2, context=trust) as answer:
             return answer.status == 200
     except OSError:
         return False
@@ -136,6 +138,35 @@ class Program(unittest.TestCase):
         process.terminate()
         self.assertEqual(process.wait(timeout=10), 0)
         self.fails("was made for 1 node(s), not 3", "--nodes", "3")
+
+    def test_tls_with_a_certificate_that_is_kept(self):
+        process = self.run_nodes("--nodes", "2", "--tls")
+        lines = self.read_until_ready(process)
+        nodes = [json.loads(line) for line in lines[:2]]
+        for i, node in enumerate(nodes):
+            self.assertEqual(node["s3"], f"https://127.0.0.1:{self.port + 10 * i}")
+            self.assertEqual(node["api"], f"https://127.0.0.1:{self.port + 10 * i + 1}")
+            self.assertEqual(node["ca"], os.path.join(self.data, "tls.pem"))
+            self.assertTrue(answers(node["api"], node["ca"]))
+        self.assertFalse(answers(nodes[0]["api"]), "believed without the certificate")
+        self.assertIn("AWS_CA_BUNDLE=", lines[3])
+        key = os.path.join(self.data, "tls.key")
+        with open(os.path.join(self.data, "node-2.toml"), "rb") as f:
+            self.assertEqual(tomllib.load(f)["tls"], {"certificate": nodes[0]["ca"], "key": key})
+        self.assertEqual(stat.S_IMODE(os.stat(key).st_mode), 0o600)
+        with open(key, "rb") as f:
+            first = f.read()
+        self.assertEqual(sorted(name for name in os.listdir(self.data) if name.startswith("tls")),
+                         ["tls.key", "tls.pem"])
+        process.terminate()
+        self.assertEqual(process.wait(timeout=10), 0)
+        self.port = free_port(3)
+        process = self.run_nodes("--nodes", "2", "--tls")
+        self.read_until_ready(process)
+        with open(key, "rb") as f:
+            self.assertEqual(f.read(), first)
+        process.terminate()
+        self.assertEqual(process.wait(timeout=10), 0)
 
     def test_nodes_end_with_a_launcher_that_is_killed(self):
         process = self.run_nodes()

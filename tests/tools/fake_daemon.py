@@ -6,6 +6,7 @@ Settings of section [fake] steer it: fail (exit at once), stubborn (ignore SIGTE
 
 import http.server
 import signal
+import ssl
 import sys
 import time
 import tomllib
@@ -30,7 +31,12 @@ def main():
     signal.signal(signal.SIGTERM, signal.SIG_IGN if fake.get("stubborn") else lambda *_: sys.exit(0))
     time.sleep(float(fake.get("slow_s", 0)))
     http.server.HTTPServer.allow_reuse_address = True
-    http.server.HTTPServer(("127.0.0.1", config["ports"]["api"]), Handler).serve_forever()
+    server = http.server.HTTPServer(("127.0.0.1", config["ports"]["api"]), Handler)
+    if "tls" in config:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(config["tls"]["certificate"], config["tls"]["key"])
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.serve_forever()
 
 
 main()
