@@ -75,7 +75,7 @@ class Admin(WorldTest):
         if user is not None:
             request.add_header("Authorization", "Basic " + base64.b64encode(user.encode()).decode())
         try:
-            with urllib.request.urlopen(request, timeout=15) as answer:
+            with self.world.open(request) as answer:
                 return answer.status, answer.headers, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.headers, error.read().decode()

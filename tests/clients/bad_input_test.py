@@ -12,6 +12,8 @@ from world import WorldTest
 
 
 class BadInput(WorldTest):
+    TLS = False  # it speaks by hand; what strangers say to TLS is in tls_test.py
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()

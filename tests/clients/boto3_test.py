@@ -172,7 +172,7 @@ class Objects(WorldTest):
 
         def ask(operation, method, client=s3, data=None):
             url = client.generate_presigned_url(operation, Params=where, ExpiresIn=60)
-            return urllib.request.urlopen(urllib.request.Request(url, data=data, method=method), timeout=15)
+            return self.world.open(urllib.request.Request(url, data=data, method=method))
 
         self.assertEqual(ask("put_object", "PUT", data=b"by url").status, 200)
         self.assertEqual(ask("get_object", "GET").read(), b"by url")

@@ -40,7 +40,7 @@ class Run:
 
     def s3(self, node=0):
         return boto3.session.Session().client(
-            "s3", endpoint_url=self.nodes[node]["s3"], region_name="us-east-1",
+            "s3", verify=self.nodes[node].get("ca"), endpoint_url=self.nodes[node]["s3"], region_name="us-east-1",
             aws_access_key_id=self.keys["access_key"], aws_secret_access_key=self.keys["secret_key"])
 
     def end(self, number=signal.SIGINT):
@@ -71,24 +71,28 @@ class RunTest(unittest.TestCase):
         self.data = os.path.join(directory.name, "data")
         self.addCleanup(lambda: [os.kill(pid, signal.SIGKILL) for pid in processes_of(self.data)])
 
-    def run_it(self, nodes):
-        run = Run(self.data, free_port(nodes), "--nodes", str(nodes), "--set", "cluster.shards=32")
+    def run_it(self, nodes, *arguments):
+        run = Run(self.data, free_port(nodes), "--nodes", str(nodes), "--set", "cluster.shards=32", *arguments)
         self.addCleanup(run.process.stdout.close)
         self.addCleanup(run.process.stderr.close)
         self.addCleanup(run.process.wait)
         self.addCleanup(run.process.kill)
-        self.assertEqual([sorted(node) for node in run.nodes], [["api", "data", "id", "pid", "restart", "s3"]] * nodes)
+        fields = ["api"] + (["ca"] if "--tls" in arguments else []) + ["data", "id", "pid", "restart", "s3"]
+        self.assertEqual([sorted(node) for node in run.nodes], [fields] * nodes)
         self.assertEqual(sorted(node["pid"] for node in run.nodes), sorted(processes_of(self.data)))
         self.assertTrue(run.example.startswith("example: "))
         return run
 
-    def test_the_example_and_a_second_run(self):
-        run = self.run_it(1)
+    def aws_example(self, run):
         words = shlex.split(run.example.removeprefix("example: "))
         at = words.index("aws")
         words[at:at + 1] = [sys.executable, os.path.join(os.path.dirname(sys.executable), "aws")]
         done = subprocess.run(["env", *words], capture_output=True, text=True, timeout=WAIT_S, check=False)
         self.assertEqual((done.returncode, done.stdout), (0, "make_bucket: example\n"), done.stderr)
+
+    def test_the_example_and_a_second_run(self):
+        run = self.run_it(1)
+        self.aws_example(run)
         run.s3().put_object(Bucket="example", Key="k", Body=b"kept")
         code, errors = run.end()
         self.assertEqual((code, processes_of(self.data)), (0, []), errors)
@@ -99,6 +103,25 @@ class RunTest(unittest.TestCase):
         self.assertEqual(again.end(signal.SIGTERM)[0], 0)
         with self.assertRaisesRegex(cluster.ClusterError, "made for 1 node"):
             cluster.Cluster(BINARY, self.data, nodes=3)
+
+    def test_tls(self):
+        run = self.run_it(1, "--tls")
+        self.assertTrue(run.nodes[0]["s3"].startswith("https://") and run.nodes[0]["api"].startswith("https://"))
+        self.aws_example(run)
+        self.assertEqual(run.end()[0], 0)
+        again = self.run_it(1, "--tls")
+        with open(run.nodes[0]["ca"], encoding="utf-8") as f:
+            kept = f.read()
+        again.s3().put_object(Bucket="example", Key="k", Body=b"kept")
+        node = again.nodes[0]
+        os.kill(node["pid"], signal.SIGKILL)
+        again.process.stderr.readline()
+        subprocess.run(node["restart"], shell=True, check=True, timeout=WAIT_S)
+        self.assertIn("runs again", again.process.stderr.readline())
+        self.assertEqual(again.s3().get_object(Bucket="example", Key="k")["Body"].read(), b"kept")
+        with open(node["ca"], encoding="utf-8") as f:
+            self.assertEqual(f.read(), kept)
+        self.assertEqual(again.end()[0], 0)
 
     def test_a_killed_node_stays_dead_until_it_is_started_again(self):
         run = self.run_it(3)

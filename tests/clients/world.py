@@ -8,6 +8,7 @@ import sys
 import tempfile
 import unittest
 import unittest.mock
+import urllib.request
 
 import boto3
 import botocore.auth
@@ -22,6 +23,8 @@ import cluster  # noqa: E402
 # Taken out: the daemons inherit the environment, and warn of a DRUMLIN_ variable that is no setting.
 BINARY = os.environ.pop("DRUMLIN_BINARY", os.path.join(ROOT, "build", "release", "bin", "drumlin"))
 REGION = "us-east-1"
+# Every suite can be run over TLS: DRUMLIN_CLIENTS_TLS=1. Some choose for themselves.
+TLS = os.environ.pop("DRUMLIN_CLIENTS_TLS", "") == "1"
 # Fewer shards than the default: these tests run unoptimised builds, three nodes at a time, on two cores.
 SETTINGS = {"cluster.shards": "32"}
 
@@ -45,10 +48,10 @@ def free_port(nodes=1):
 class World:
     """`with World(nodes=3) as world:` has them running and ready; at the end all are gone."""
 
-    def __init__(self, nodes=1, settings=None):
+    def __init__(self, nodes=1, settings=None, tls=None):
         self.directory = tempfile.mkdtemp(prefix="drumlin-clients-")
         self.cluster = cluster.Cluster(BINARY, os.path.join(self.directory, "data"), nodes, free_port(nodes),
-                                       {**SETTINGS, **(settings or {})})
+                                       {**SETTINGS, **(settings or {})}, TLS if tls is None else tls)
         self.nodes = self.cluster.nodes
         self.failed = False
 
@@ -79,14 +82,20 @@ class World:
         return boto3.session.Session().client(
             "s3", endpoint_url=self.nodes[node].s3, region_name=REGION,
             aws_access_key_id=keys["access_key"], aws_secret_access_key=keys["secret_key"],
-            config=botocore.config.Config(
+            verify=self.cluster.ca, config=botocore.config.Config(
                 retries={"total_max_attempts": retries, "mode": "standard"}, connect_timeout=timeout,
                 read_timeout=timeout, s3={"addressing_style": "path"}, **config))
+
+    def open(self, request):
+        """urllib's urlopen, which knows our certificate."""
+        return urllib.request.urlopen(request, timeout=15, context=self.cluster.trust())
 
     def environment(self):
         """Of a child process that is an AWS client."""
         keys = self.cluster.keys
         clean = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
+        if self.cluster.ca:
+            clean["AWS_CA_BUNDLE"] = self.cluster.ca
         return {**clean, "AWS_ACCESS_KEY_ID": keys["access_key"], "AWS_SECRET_ACCESS_KEY": keys["secret_key"],
                 "AWS_DEFAULT_REGION": REGION, "AWS_CONFIG_FILE": "/dev/null", "AWS_EC2_METADATA_DISABLED": "true",
                 "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_ENDPOINT_URL": self.nodes[0].s3}
@@ -109,10 +118,11 @@ class WorldTest(unittest.TestCase):
 
     NODES = 1
     SETTINGS = {}
+    TLS = None  # as the environment says
 
     @classmethod
     def setUpClass(cls):
-        cls.world = World(cls.NODES, cls.SETTINGS)
+        cls.world = World(cls.NODES, cls.SETTINGS, cls.TLS)
         cls.world.__enter__()
         cls.addClassCleanup(cls.world.close)
         cls.s3 = cls.world.s3()
