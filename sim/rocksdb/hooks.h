@@ -1,7 +1,7 @@
 // Hooks: what RocksDB takes from its process behind the back of its Env, given by the caller instead.
 //
-// The linker sends four of RocksDB's calls here (`--wrap`, see sim/CMakeLists.txt); outside of a
-// HookScope they go on to where they would have gone.
+// The linker sends these calls here (`--wrap`, see sim/CMakeLists.txt); outside of a HookScope they
+// go on to where they would have gone.
 //   rocksdb::Random::GetTLSInstance    seeded by the thread's address. Draws the height of memtable
 //                                      nodes, and so when a flush is due; samples reads
 //   SemiStructuredUniqueIdGen::GenerateNext   time, process id, random_device: ids of sessions, which
@@ -10,8 +10,12 @@
 //                                      after a spurious wakeup; with no job to run it is a deadlock,
 //                                      and a failed CHECK
 //   DBImpl::StartPeriodicTaskScheduler a thread of its own for each process. Does nothing
-// These are names of RocksDB 7.8.3 within the static library; self_test() (rocksdb.h) looks whether
-// they fit.
+//   malloc_usable_size                 16 bytes more or less, as the heap's past will have it; decides
+//                                      what leaves the block cache, and when a memtable is full. Tells
+//                                      what was asked of new[] (whose calls are wrapped for that), and
+//                                      a constant for the rest: objects and handles of the cache
+// The first, second and fourth are names of RocksDB 7.8.3 within the static library; self_test()
+// (rocksdb.h) looks whether they fit.
 #pragma once
 
 #include <cstdint>
@@ -35,6 +39,7 @@ struct HookState {
   uint64_t unique_ids = 0;
   uint64_t waits = 0;
   uint64_t timers = 0;
+  uint64_t sizes = 0;  // of what new[] has made
 };
 
 // Calls of RocksDB on this thread are those of `state` for as long as this lives. Nests. Never over a

@@ -153,6 +153,7 @@ Status try_hooks(Runtime& runtime) {
   if (hooks.timers == 0) return {Code::kUnsupported, "it has started a timer thread"};
   // Only now: without its hook this would wait for good.
   DRUMLIN_TRY(from_rocksdb(db->Flush({})));
+  if (hooks.sizes == 0) return {Code::kUnsupported, "it asks the heap how large its memory is"};
   if (hooks.waits == 0) return {Code::kUnsupported, "a flush did not wait for its job"};
   return {};
 }

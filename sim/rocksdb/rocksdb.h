@@ -7,7 +7,7 @@
 // at any disk call, when the process is killed or the power goes: from then on every call fails, and
 // the destructor of the Kv frees all of it.
 //
-// Four hooks into librocksdb are needed (hooks.h); the executable must call self_test() first.
+// Hooks into librocksdb are needed (hooks.h); the executable must call self_test() first.
 #pragma once
 
 #include <memory>
