@@ -57,6 +57,14 @@ bool deeper_than(const pugi::xml_node& node, int levels) {
   return false;
 }
 
+size_t count_elements(const pugi::xml_node& node) {
+  size_t out = 1;
+  for (const pugi::xml_node child : node.children()) {
+    if (child.type() == pugi::node_element) out += count_elements(child);
+  }
+  return out;
+}
+
 constexpr int kMaxDepth = 8;
 
 }  // namespace
@@ -114,7 +122,7 @@ std::string XmlDocument::to_string() const {
 
 std::optional<XmlElement> read_xml(std::string_view body, std::string_view root,
                                    size_t max_elements) {
-  // Each element has at least one "<", and with its text at least one more.
+  // Each element has one "<" or two: what has far too many is not parsed at all.
   const auto tags = std::count(body.begin(), body.end(), '<');
   if (static_cast<size_t>(tags) > 2 * max_elements + 2) return std::nullopt;
   pugi::xml_document document;
@@ -122,7 +130,8 @@ std::optional<XmlElement> read_xml(std::string_view body, std::string_view root,
   const pugi::xml_parse_result result = document.load_buffer(
       body.data(), body.size(), pugi::parse_default | pugi::parse_ws_pcdata_single);
   const pugi::xml_node top = document.document_element();
-  if (!result || local_name(top.name()) != root || deeper_than(top, kMaxDepth)) {
+  if (!result || local_name(top.name()) != root || deeper_than(top, kMaxDepth) ||
+      count_elements(top) > max_elements) {
     return std::nullopt;
   }
   return element_of(top);

@@ -330,7 +330,7 @@ TEST(Xml, ReadsTrees) {
   EXPECT_FALSE(read_xml("<Other/>", "Top", 10).has_value());
   EXPECT_FALSE(read_xml("<Top><A></Top>", "Top", 10).has_value());
   std::string many = "<Top>";
-  for (int i = 0; i < 30; ++i)
+  for (int i = 0; i < 15; ++i)
     many += "<A/>";
   EXPECT_FALSE(read_xml(many + "</Top>", "Top", 10).has_value()) << "bounded";
   std::string deep;
