@@ -75,6 +75,13 @@ std::string encode(const AwsChunkedDecoder::Form& form, const std::vector<std::s
   return out + "\r\n";
 }
 
+size_t elements(const s3::XmlElement& element) {
+  size_t out = 1;
+  for (const s3::XmlElement& child : element.children)
+    out += elements(child);
+  return out;
+}
+
 }  // namespace
 
 // Byte 0: bit 0 made by a client, bit 1 signed, bit 2 with trailer; byte 1: how it is cut.
@@ -117,6 +124,11 @@ void aws_chunked(std::string_view input) {
 }
 
 void s3_xml(std::string_view input) {
+  constexpr size_t kMost = 20;
+  if (const auto tree = s3::read_xml(input, "Delete", kMost)) {
+    DRUMLIN_CHECK_EQ(tree->name, "Delete");
+    DRUMLIN_CHECK_LE(elements(*tree), kMost);
+  }
   for (const char* root : {"CreateBucketConfiguration", "Delete"}) {
     for (const char* child : {"LocationConstraint", "Object", "Quiet"}) {
       const auto text = s3::read_xml_child(input, root, child);
@@ -136,6 +148,9 @@ void s3_xml(std::string_view input) {
   s3::XmlDocument document("Root", s3::kNamespace);
   document.root().text("Key", "[" + value + "]");
   const std::string written = document.to_string();
+  const std::optional<s3::XmlElement> tree = s3::read_xml(written, "Root", 2 * input.size() + 2);
+  DRUMLIN_CHECK(tree.has_value() && tree->children.size() == 1, written);
+  DRUMLIN_CHECK_EQ(tree->children[0].text, "[" + value + "]");
   const auto back = s3::read_xml_child(written, "Root", "Key");
   DRUMLIN_CHECK(back.has_value(), written);
   DRUMLIN_CHECK_EQ(*back, "[" + value + "]");

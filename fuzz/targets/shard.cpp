@@ -49,13 +49,30 @@ shard::InstallRow row(Source& source) {
   return {name(source), source.below(4), source.below(3)};
 }
 
+shard::Put put(Source& source) {
+  return {name(source),     source.below(4),    source.below(3),
+          source.string(8), attributes(source), source.text()};
+}
+shard::Delete del(Source& source) {
+  return {name(source), source.below(4), source.below(3), source.string(8)};
+}
+shard::Precondition condition(Source& source) {
+  shard::Precondition out;
+  const uint8_t which = source.byte();
+  out.absent = (which & 1) != 0;
+  out.present = (which & 2) != 0;
+  if ((which & 4) != 0) out.etags.push_back(source.string(32));
+  if ((which & 8) != 0) out.size = source.number();
+  if ((which & 16) != 0) out.modified = WallTime(Duration(static_cast<int64_t>(source.number())));
+  return out;
+}
+
 shard::Payload payload(Source& source) {
-  switch (source.below(12)) {
+  switch (source.below(14)) {
     case 0:
-      return shard::Put{name(source),     source.below(4),    source.below(3),
-                        source.string(8), attributes(source), source.text()};
+      return put(source);
     case 1:
-      return shard::Delete{name(source), source.below(4), source.below(3), source.string(8)};
+      return del(source);
     case 2:
       return shard::CreateBucket{name(source), static_cast<uint32_t>(source.number())};
     case 3:
@@ -74,8 +91,12 @@ shard::Payload payload(Source& source) {
       return shard::CloseRowIfEmpty{row(source)};
     case 10:
       return shard::ReopenRow{row(source)};
-    default:
+    case 11:
       return shard::RemoveRow{row(source)};
+    case 12:
+      return shard::PutIf{put(source), condition(source), {source.below(3), source.below(3)}};
+    default:
+      return shard::DeleteIf{del(source), condition(source), {source.below(3), source.below(3)}};
   }
 }
 
