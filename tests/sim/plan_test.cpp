@@ -60,6 +60,19 @@ TEST(Plan, RefusesWhatItDoesNotUnderstandAndNamesTheLine) {
   EXPECT_EQ(error("drumlin-plan 1\nnodes 0\n"), "a number of the plan is out of range");
 }
 
+TEST(Plan, TheEngineIsRocksDbUnlessItSaysOtherwise) {
+  EXPECT_EQ(Plan::decode("drumlin-plan 1\n")->kv, KvEngine::kRocksDb);
+  EXPECT_EQ(Plan::decode("drumlin-plan 1\nkv memory\n")->kv, KvEngine::kMemory);
+  EXPECT_FALSE(Plan::decode("drumlin-plan 1\nkv files\n").ok());
+  EXPECT_EQ(generate(1, Scenario{}).kv, KvEngine::kRocksDb);
+  Scenario scenario;
+  EXPECT_TRUE(scenario.set("kv", "memory").ok());
+  EXPECT_FALSE(scenario.set("kv", "files").ok());
+  const Plan plan = generate(1, scenario);
+  EXPECT_EQ(plan.kv, KvEngine::kMemory);
+  EXPECT_EQ(Plan::decode(plan.encode())->kv, KvEngine::kMemory);
+}
+
 TEST(Plan, CommentsAndOrderDoNotMatter) {
   const auto plan = Plan::decode(
       "# a plan\ndrumlin-plan 1   # its version\n\nfault 5 heal 0 0\nop 1 2 3 put 0 4 5 "
