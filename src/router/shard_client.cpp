@@ -11,7 +11,7 @@ namespace {
 constexpr Duration kAttemptMin = 600ms;
 constexpr Duration kAttemptMax = 5s;
 constexpr Duration kPauseMin = 10ms;
-constexpr Duration kPauseMax = 200ms;
+constexpr Duration kPauseMax = 80ms;  // what an election may cost on top of its own time
 
 }  // namespace
 

@@ -242,18 +242,21 @@ void HardStateStore::State::run() {
   ended.notify_all();
 }
 
+// One write from the first slot to the last: the slots between are written as they are. Should the
+// write tear, the other file has them all. When a node dies, a third of all groups vote at once.
 void HardStateStore::State::write(const std::map<GroupId, Slot>& batch) {
-  for (size_t which = 0; which < 2; ++which) {
-    for (const auto& [group, slot] : batch) {
-      const Versioned next{slot, values[group.value()].sequence + 1};
-      must(files[which]->write_at(offset_of(group.value()), encode_slot(group.value(), next)),
-           which);
-    }
-    must(files[which]->sync(), which);
-  }
+  std::vector<Versioned> next = values;
+  for (const auto& [group, slot] : batch)
+    next[group.value()] = Versioned{slot, values[group.value()].sequence + 1};
+  const size_t first = batch.begin()->first.value();
+  const size_t last = batch.rbegin()->first.value();
+  std::string bytes;
+  for (size_t g = first; g <= last; ++g)
+    bytes += encode_slot(g, next[g]);
+  for (size_t which = 0; which < 2; ++which)
+    must(files[which]->write_and_sync(offset_of(first), bytes), which);
+  values = std::move(next);
   for (const auto& [group, slot] : batch) {
-    Versioned& value = values[group.value()];
-    value = Versioned{slot, value.sequence + 1};
     observer.trace("hardstate.durable", group.value(), slot.term.value());
   }
   for (const auto& [group, slot] : batch) {
