@@ -28,7 +28,11 @@ void merge_page(benchmark::State& state) {
     state.PauseTiming();
     auto copy = parts;
     state.ResumeTiming();
-    DRUMLIN_CHECK_EQ(router::merge(std::move(copy), kLimit).items.size(), kLimit);
+    router::Page page(kPartitions, kLimit, false);
+    for (size_t i = 0; i < kPartitions; ++i)
+      page.add(i, std::move(copy[i]), SIZE_MAX);
+    DRUMLIN_CHECK(!page.wants());
+    DRUMLIN_CHECK_EQ(std::move(page).take().items.size(), kLimit);
   }
 }
 BENCHMARK(merge_page)->Name("listing/merge")->Arg(1001)->Arg(16016);

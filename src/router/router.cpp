@@ -179,7 +179,7 @@ Result<GotObject> Router::get_object(std::string_view bucket, std::string_view k
 Result<std::vector<shard::ListedKey>> Router::list_partition(const shard::BucketRecord& bucket,
                                                              uint32_t partition,
                                                              const ListRequest& request,
-                                                             Instant deadline) {
+                                                             size_t limit, Instant deadline) {
   shard::ListPartition list;
   list.bucket = bucket.name;
   list.incarnation = bucket.incarnation;
@@ -188,7 +188,7 @@ Result<std::vector<shard::ListedKey>> Router::list_partition(const shard::Bucket
   list.delimiter = request.delimiter;
   list.after = request.after;
   list.after_is_prefix = request.after_is_prefix;
-  list.limit = static_cast<uint32_t>(request.limit) + 1;
+  list.limit = static_cast<uint32_t>(limit);
   replica::QueryRequest query;
   query.shard = shard::shard_of_partition(bucket.name, partition, shards_.shards());
   query.query = shard::encode_query(list);
@@ -203,28 +203,38 @@ Result<std::vector<shard::ListedKey>> Router::list_partition(const shard::Bucket
 Result<Listing> Router::list_all(const shard::BucketRecord& bucket, const ListRequest& request,
                                  Instant deadline) {
   struct Shared {
-    Shared(Runtime& runtime, ListRequest r)
-        : running(runtime.scheduler(), runtime.clock()), request(std::move(r)) {}
+    Shared(Runtime& runtime, ListRequest r, size_t n)
+        : running(runtime.scheduler(), runtime.clock()), request(std::move(r)), quota(n) {}
     WaitGroup running;
     ListRequest request;
+    size_t quota;
     std::vector<Result<std::vector<shard::ListedKey>>> parts;
   };
-  const auto shared = std::make_shared<Shared>(runtime_, request);
+  Page page(bucket.partitions, request.limit, !request.delimiter.empty());
+  const auto shared = std::make_shared<Shared>(runtime_, request, page.quota());
   shared->parts.assign(bucket.partitions, Status(Code::kCancelled));
   shared->running.add(bucket.partitions);
   for (uint32_t i = 0; i < bucket.partitions; ++i) {
     runtime_.spawn("list partition", [this, shared, i, bucket, deadline] {
-      shared->parts[i] = list_partition(bucket, i, shared->request, deadline);
+      shared->parts[i] = list_partition(bucket, i, shared->request, shared->quota, deadline);
       shared->running.done();
     });
   }
   (void)shared->running.wait();  // each has the deadline
-  std::vector<std::vector<shard::ListedKey>> parts;
-  for (auto& part : shared->parts) {
+  for (uint32_t i = 0; i < bucket.partitions; ++i) {
+    auto& part = shared->parts[i];
     if (!part.ok()) return part.status();
-    parts.push_back(std::move(*part));
+    page.add(i, std::move(*part), page.quota());
   }
-  return merge(std::move(parts), request.limit);
+  while (const auto partition = page.wants()) {
+    ListRequest rest = request;
+    rest.after = page.last_of(*partition).key;
+    rest.after_is_prefix = page.last_of(*partition).common_prefix;
+    DRUMLIN_ASSIGN(auto more, list_partition(bucket, static_cast<uint32_t>(*partition), rest,
+                                             page.refill(), deadline));
+    page.add(*partition, std::move(more), page.refill());
+  }
+  return std::move(page).take();
 }
 
 Result<Listing> Router::list_objects(const ListRequest& request, Instant deadline) {

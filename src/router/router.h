@@ -50,7 +50,7 @@ class Router : public Store {
                                shard::Command command, Instant deadline);
   Result<std::vector<shard::ListedKey>> list_partition(const shard::BucketRecord& bucket,
                                                        uint32_t partition,
-                                                       const ListRequest& request,
+                                                       const ListRequest& request, size_t limit,
                                                        Instant deadline);
   Result<Listing> list_all(const shard::BucketRecord& bucket, const ListRequest& request,
                            Instant deadline);
