@@ -37,6 +37,24 @@ Status validate_sizes(const Config& config) {
     return bad("limits.body_bytes_in_flight must be at least " + std::to_string(kObjectBytes) +
                " (8 MiB, one object), not " + std::to_string(config.limits.body_bytes_in_flight));
   }
+  constexpr size_t kHeadBytesMin = 4u << 10;  // a presigned URL and its headers
+  constexpr size_t kHeadBytesMax = 1u << 20;
+  if (config.limits.head_bytes < kHeadBytesMin || config.limits.head_bytes > kHeadBytesMax) {
+    return bad("limits.head_bytes must be " + std::to_string(kHeadBytesMin) + ".." +
+               std::to_string(kHeadBytesMax) + " (4 KiB to 1 MiB), not " +
+               std::to_string(config.limits.head_bytes));
+  }
+  if (config.limits.max_headers < 16) return bad("limits.max_headers must be 16 or more");
+  for (const auto& [name, time] : {std::pair{"head", config.limits.head_timeout},
+                                   std::pair{"idle", config.limits.idle_timeout},
+                                   std::pair{"stall", config.limits.stall_timeout}}) {
+    if (time < 100ms) return bad(std::string("limits.") + name + "_timeout_ms must be 100 or more");
+  }
+  if (config.limits.peer_queue_bytes < kMaxAppendBytes) {
+    return bad("limits.peer_queue_bytes must be at least " + std::to_string(kMaxAppendBytes) +
+               " (32 MiB, the largest message), not " +
+               std::to_string(config.limits.peer_queue_bytes));
+  }
   if (config.limits.max_requests == 0) return bad("limits.max_requests must be 1 or more");
   if (config.limits.max_connections == 0) return bad("limits.max_connections must be 1 or more");
   return {};

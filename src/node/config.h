@@ -31,7 +31,14 @@ struct Limits {
   size_t append_bytes = 1u << 20;            // an append message; one entry may exceed it
   size_t append_inflight_bytes = 32u << 20;  // a follower of a group
   size_t append_inflight_messages = 256;
-  Duration request_timeout = 10s;  // a write or read inside the cluster, retries included
+  size_t peer_queue_bytes = 64u << 20;  // frames that wait for a peer, a lane; two lanes a peer
+  Duration request_timeout = 10s;       // a write or read inside the cluster, retries included
+  // Of both HTTP listeners.
+  size_t head_bytes = 32u << 10;  // request line and headers
+  size_t max_headers = 128;
+  Duration head_timeout = 15s;   // from the first byte of a head to its last
+  Duration idle_timeout = 60s;   // for the first byte of the next request
+  Duration stall_timeout = 30s;  // without a byte of progress within a body
 };
 
 struct Timers {

@@ -157,11 +157,13 @@ Status Node::Parts::open_disk(Cancellation& stop) {
                                                                  if (fatal.ok()) fatal = why;
                                                                  failed.cancel();
                                                                }});
+  rpc::PeerOptions peer_options;
+  peer_options.queue_bytes = config.limits.peer_queue_bytes;
   std::map<NodeId, rpc::Peer*> others;
   for (const Member& member : config.members) {
     if (member.id == config.id) continue;
     auto peer = std::make_unique<rpc::Peer>(runtime, observer, identity, *membership, member.id,
-                                            member.peer, rpc::PeerOptions{});
+                                            member.peer, peer_options);
     others.emplace(member.id, peer.get());
     peers.push_back(std::move(peer));
   }
@@ -177,6 +179,11 @@ void Node::Parts::start_listeners() {
   api = std::make_unique<api::Handler>(observer, api_sources());
   http::Limits limits;
   limits.max_connections = config.limits.max_connections;
+  limits.head_bytes = config.limits.head_bytes;
+  limits.max_headers = config.limits.max_headers;
+  limits.head_timeout = config.limits.head_timeout;
+  limits.idle_timeout = config.limits.idle_timeout;
+  limits.stall_timeout = config.limits.stall_timeout;
   s3_server = std::make_unique<http::Server>(
       runtime, observer, std::move(s3_listener), limits,
       [this](http::Exchange& exchange) { s3->handle(exchange); },

@@ -114,7 +114,13 @@ std::vector<Setting> settings_of(Settings& s) {
   out.push_back(number("limits.append_bytes", c.limits.append_bytes));
   out.push_back(number("limits.append_inflight_bytes", c.limits.append_inflight_bytes));
   out.push_back(number("limits.append_inflight_messages", c.limits.append_inflight_messages));
+  out.push_back(number("limits.peer_queue_bytes", c.limits.peer_queue_bytes));
   out.push_back(milliseconds("limits.request_timeout_ms", c.limits.request_timeout));
+  out.push_back(number("limits.head_bytes", c.limits.head_bytes));
+  out.push_back(number("limits.max_headers", c.limits.max_headers));
+  out.push_back(milliseconds("limits.head_timeout_ms", c.limits.head_timeout));
+  out.push_back(milliseconds("limits.idle_timeout_ms", c.limits.idle_timeout));
+  out.push_back(milliseconds("limits.stall_timeout_ms", c.limits.stall_timeout));
   out.push_back(milliseconds("timers.tick_ms", c.timers.tick));
   out.push_back(number("timers.heartbeat_ticks", c.timers.heartbeat_ticks));
   out.push_back(number("timers.election_ticks_min", c.timers.election_ticks_min));

@@ -208,9 +208,10 @@ TEST_F(ApplierTest, MalformedQueriesAreRefused) {
 
 TEST_F(ApplierTest, DamagedKvHaltsTheNode) {
   apply(open_row());
+  apply(put(2, "k", "old"));
   for (auto& [key, value] : storage.kv.state())
     value = "damaged";
-  EXPECT_DEATH((void)applier->try_apply(put(2, "k", "x"), reply).ok(),
+  EXPECT_DEATH((void)applier->try_apply(put(3, "k", "x"), reply).ok(),
                "key-value store cannot be used");
   EXPECT_TRUE(Applier::open(services, kShard).is(Code::kCorrupt));
 }
