@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <tuple>
 
 #include "shard/placement.h"
 
@@ -93,6 +95,43 @@ void History::listed(const Start& start, std::string_view bucket, Page page) {
   for (uint32_t s = 0; s < shards_; ++s)
     windows.push_back(window(start, s));
   lists_.push_back({std::string(bucket), std::move(page), std::move(windows)});
+}
+
+void History::saw_time(std::string_view bucket, std::string_view key, uint64_t version,
+                       WallTime time) {
+  verdict_.evaluated("log_time");
+  const uint32_t shard = shard_of(bucket, key);
+  auto& times = times_[shard];
+  const auto it = times.emplace(version, time).first;
+  const auto next = std::next(it);
+  if (it->second != time || (it != times.begin() && std::prev(it)->second > time) ||
+      (next != times.end() && next->second < time)) {
+    verdict_.safety(
+        "log_time",
+        fmt::format("{}, version {} of shard {}: its time, {} s, does not fit "
+                    "those of the versions around it",
+                    name_of(bucket, key), version, shard, unix_nanos(time) / 1'000'000'000));
+  }
+}
+
+std::string History::Page::common_prefix(std::string_view key) const {
+  if (delimiter.empty() || !key.starts_with(prefix)) return {};
+  const size_t at = key.find(delimiter, prefix.size());
+  return at == std::string_view::npos ? "" : std::string(key.substr(0, at + delimiter.size()));
+}
+
+bool History::Page::before_page(std::string_view key) const {
+  return key <= after || (after_is_prefix && key.starts_with(after));
+}
+
+std::pair<std::string, bool> History::Page::last() const {
+  if (items.empty() || (!prefixes.empty() && prefixes.back() > items.back().key))
+    return {prefixes.back(), true};
+  return {items.back().key, false};
+}
+
+void History::Page::goes_on_after(const Page& page) {
+  std::tie(after, after_is_prefix) = page.last();
 }
 
 void History::saw_bucket(const Start& start, std::string_view bucket, bool is_visible) {
@@ -247,7 +286,8 @@ void History::check_listed(const List& list) {
                       fmt::format("{}: {} is listed twice or out of order", list.bucket, item.key));
     }
     last = item.key;
-    if (!item.key.starts_with(list.page.prefix) || item.key <= list.page.after) {
+    if (!item.key.starts_with(list.page.prefix) || list.page.before_page(item.key) ||
+        !list.page.common_prefix(item.key).empty()) {
       verdict_.safety("listing", fmt::format("{}: {} was not asked for", list.bucket, item.key));
     }
     if (!held<std::optional<Value>>(
@@ -262,9 +302,34 @@ void History::check_listed(const List& list) {
   }
 }
 
+// A common prefix stands for a key that was there.
+void History::check_prefixes(const List& list) {
+  std::string last;
+  for (const std::string& prefix : list.page.prefixes) {
+    const std::string bucket = list.bucket + "/";
+    bool stands = false;
+    for (auto it = objects_.lower_bound(bucket + prefix);
+         !stands && it != objects_.end() && it->first.starts_with(bucket + prefix); ++it) {
+      const std::string key = it->first.substr(bucket.size());
+      stands = !list.page.before_page(key) &&
+               held<std::optional<Value>>(&it->second, std::nullopt,
+                                          list.windows[shard_of(list.bucket, key)],
+                                          [](const auto& value) { return value.has_value(); });
+    }
+    if (!stands || prefix <= last || list.page.common_prefix(prefix) != prefix) {
+      verdict_.safety("listing",
+                      fmt::format("{}: the common prefix {} stands for nothing that was there",
+                                  list.bucket, prefix));
+    }
+    last = prefix;
+  }
+}
+
 void History::check_list(const List& list) {
   verdict_.evaluated("listing");
   check_listed(list);
+  check_prefixes(list);
+  const std::set<std::string> prefixes(list.page.prefixes.begin(), list.page.prefixes.end());
   std::set<std::string_view> listed;
   for (const Listed& item : list.page.items)
     listed.insert(item.key);
@@ -272,10 +337,15 @@ void History::check_list(const List& list) {
   for (auto it = objects_.lower_bound(bucket);
        it != objects_.end() && it->first.starts_with(bucket); ++it) {
     const std::string key = it->first.substr(bucket.size());
-    if (listed.contains(key) || !key.starts_with(list.page.prefix) || key <= list.page.after)
+    if (listed.contains(key) || !key.starts_with(list.page.prefix) || list.page.before_page(key))
       continue;
-    if (list.page.truncated && (list.page.items.empty() || key > list.page.items.back().key))
+    const std::string common = list.page.common_prefix(key);
+    // Whether a prefix that begins before the page comes again for keys behind that is nobody's promise.
+    if (!common.empty() && (prefixes.contains(common) || list.page.after.starts_with(common)))
       continue;
+    const std::string& place = common.empty() ? key : common;
+    const bool empty = list.page.items.empty() && list.page.prefixes.empty();
+    if (list.page.truncated && (empty || place > list.page.last().first)) continue;
     if (!held<std::optional<Value>>(&it->second, std::nullopt,
                                     list.windows[shard_of(list.bucket, key)],
                                     [](const auto& value) { return !value; })) {

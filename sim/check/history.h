@@ -25,9 +25,12 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/status.h"
+#include "base/time.h"
 #include "shard/command.h"
 #include "sim/check/raft_checker.h"
 #include "sim/check/verdict.h"
@@ -96,14 +99,28 @@ class History {
     std::string etag;
     uint64_t size = 0;
   };
-  // A page of the keys that begin with `prefix` and come after `after`.
+  // A page of the keys that begin with `prefix` and come after `after`; those with the delimiter behind the
+  // prefix stand for one another, as the common prefix that ends with it.
   struct Page {
     std::string prefix;
+    std::string delimiter;
     std::string after;
+    bool after_is_prefix = false;  // `after` and all that begins with it are behind us
     std::vector<Listed> items;
+    std::vector<std::string> prefixes;
     bool truncated = false;
+
+    // Empty: the key stands for itself.
+    std::string common_prefix(std::string_view key) const;
+    bool before_page(std::string_view key) const;
+    // Of what the page holds. REQUIRES: it holds something.
+    std::pair<std::string, bool> last() const;
+    // This is what is asked for next.
+    void goes_on_after(const Page& page);
   };
   void listed(const Start& start, std::string_view bucket, Page page);
+  // The Last-Modified that came with a version: log time, which never goes back in a shard's order.
+  void saw_time(std::string_view bucket, std::string_view key, uint64_t version, WallTime time);
   // An answer that says whether the bucket is (was made, was deleted) visible.
   void saw_bucket(const Start& start, std::string_view bucket, bool visible);
 
@@ -182,6 +199,7 @@ class History {
   void check_repetition(const Repetition& repetition);
   void check_read(const Read& read);
   void check_listed(const List& list);
+  void check_prefixes(const List& list);
   void check_list(const List& list);
   void check_seen(const Seen& seen);
   const Timeline<std::optional<Value>>* timeline(std::string_view bucket,
@@ -201,6 +219,7 @@ class History {
   std::vector<Read> reads_;
   std::vector<List> lists_;
   std::vector<Seen> seen_;
+  std::map<uint32_t, std::map<uint64_t, WallTime>> times_;  // by shard and version
   std::map<std::string, Timeline<std::optional<Value>>, std::less<>> objects_;  // "bucket/key"
   std::map<std::string, Timeline<bool>, std::less<>> buckets_;                  // visible or not
   std::map<std::string, std::vector<LogIndex>> effects_;                        // by Value::id

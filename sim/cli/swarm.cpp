@@ -45,6 +45,10 @@ class Tally {
       f.effective += number(c, "effective");
       if (number(c, "effective") > 0) ++f.seeds;
     }
+    if (run.contains("probes")) {
+      for (const auto& [probe, count] : run.at("probes").as_object())
+        probes_[std::string(probe)] += count.to_number<uint64_t>();
+    }
     if (!run.contains("checks")) return;
     for (const auto& [checker, count] : run.at("checks").as_object()) {
       checks_[std::string(checker)] += count.to_number<uint64_t>();
@@ -78,6 +82,10 @@ class Tally {
     for (const auto& [name, n] : checks_)
       checks[name] = n;
     out["checks"] = std::move(checks);
+    json::object probes;
+    for (const auto& [name, n] : probes_)
+      probes[name] = n;
+    out["probes"] = std::move(probes);
     out["simulated_s"] = simulated_s_;
     out["wall_s"] = wall_s;
     return json::serialize(out);
@@ -107,6 +115,7 @@ class Tally {
   std::map<std::string, uint64_t> failures_;
   std::map<std::string, Family> families_;
   std::map<std::string, uint64_t> checks_;
+  std::map<std::string, uint64_t> probes_;
   uint64_t events_ = 0, begun_ = 0, answered_ = 0, succeeded_ = 0, unknown_ = 0;
   double simulated_s_ = 0;
 };

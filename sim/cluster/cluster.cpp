@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "node/parts.h"
 #include "sim/rocksdb/rocksdb.h"
 
@@ -85,15 +87,24 @@ void Cluster::main(Slot& slot, Runtime& runtime) {
   const Current current(slot, node);
   Cancellation never;
   const Status ended = node.run(never);
+  if (excused(slot, ended.to_string())) return;
   verdict_.crash(fmt::format("node {} stopped: {}", slot.machine.id().value(), ended.to_string()));
+}
+
+// A node may end itself if its disk fails, and must then say so: an operator reads no more than that line.
+bool Cluster::excused(const Slot& slot, std::string_view why) const {
+  if (slot.damaged) return true;
+  const bool named = why.find("input/output error") != std::string_view::npos ||
+                     why.find("disk full") != std::string_view::npos;
+  return named && slot.machine.felt_disk_error();
 }
 
 void Cluster::exited(Slot& slot, Exit how) {
   const auto node = static_cast<uint32_t>(slot.machine.id().value());
-  if (how == Exit::kPowerOff && on_power_off_) on_power_off_(node);
-  if (how != Exit::kHalted) return;
-  verdict_.crash(
-      fmt::format("node {} halted: {}", slot.machine.id().value(), slot.machine.halt_reason()));
+  if (how == Exit::kHalted && !excused(slot, slot.machine.halt_reason())) {
+    verdict_.crash(fmt::format("node {} halted: {}", node, slot.machine.halt_reason()));
+  }
+  if (on_exit_) on_exit_(node, how);
 }
 
 void Cluster::boot(uint32_t node) {
@@ -102,12 +113,21 @@ void Cluster::boot(uint32_t node) {
   slot.machine.boot([this, &slot](Runtime& runtime) { main(slot, runtime); });
 }
 
-void Cluster::boot_all(uint32_t spare) {
+void Cluster::boot_all(Nodes set) {
   for (uint32_t n = 1; n <= nodes(); ++n) {
-    if (n == spare) continue;
+    if (!holds(set, n)) continue;
     machine(n).crash_at_io(0, false);
     boot(n);
   }
+}
+
+bool Cluster::holds_majorities(Nodes set) const {
+  return std::all_of(table_.replicas.begin(), table_.replicas.end(), [&](const auto& voters) {
+    const auto in = std::count_if(voters.begin(), voters.end(), [&](NodeId voter) {
+      return holds(set, static_cast<uint32_t>(voter.value()));
+    });
+    return static_cast<size_t>(in) * 2 > voters.size();
+  });
 }
 
 bool Cluster::on_platter(NodeId node, GroupId group, LogIndex index) {
@@ -117,10 +137,10 @@ bool Cluster::on_platter(NodeId node, GroupId group, LogIndex index) {
   return place && slot.machine.disk().durable(place->file, place->offset, place->length);
 }
 
-std::string Cluster::unconverged(uint32_t spare) {
+std::string Cluster::unconverged(Nodes set) {
   for (auto& slot : slots_) {
     const uint64_t id = slot->machine.id().value();
-    if (id == spare) continue;
+    if (!holds(set, static_cast<uint32_t>(id))) continue;
     if (slot->node == nullptr || slot->node->parts().replicas == nullptr) {
       return fmt::format("node {} does not run", id);
     }

@@ -34,16 +34,25 @@ class Cluster {
   bool running(uint32_t node) { return machine(node).running(); }
   // No effect if it runs.
   void boot(uint32_t node);
-  // Boots what does not run, ends every fault that was armed on a machine; but for `spare` (0: nobody).
-  void boot_all(uint32_t spare = 0);
+  // A set of nodes: node n is bit n - 1.
+  using Nodes = uint32_t;
+  Nodes everybody() const { return (1u << nodes()) - 1; }
+  static bool holds(Nodes set, uint32_t node) { return ((set >> (node - 1)) & 1) != 0; }
+  // Does the set hold a majority of the voters of every shard?
+  bool holds_majorities(Nodes set) const;
+  // Boots those of the set that do not run, ends every fault that was armed on them.
+  void boot_all(Nodes set);
 
-  // Called with the number of a node that lost power at an armed I/O.
-  void on_power_off(std::function<void(uint32_t)> callback) { on_power_off_ = std::move(callback); }
+  // Called with the number of a node whose process has ended, and how. Not for those that ended because
+  // they are broken: that is a violation.
+  void on_exit(std::function<void(uint32_t, Exit)> callback) { on_exit_ = std::move(callback); }
+  // Synced bytes of this node are damaged from now on: it may refuse to run.
+  void damaged(uint32_t node) { slots_.at(node - 1)->damaged = true; }
 
   RaftChecker& raft() { return raft_; }
-  // Why these nodes (all but `spare`) do not yet all run, know the leader of every shard and have applied
-  // all that is committed; empty if they do.
-  std::string unconverged(uint32_t spare = 0);
+  // Why these nodes do not yet all run, know the leader of every shard and have applied all that is
+  // committed; empty if they do.
+  std::string unconverged(Nodes set);
   // Replicas that have applied the same must hold the same. Evaluates "digest".
   void check_digests();
   const node::Config& config(uint32_t node) const { return slots_.at(node - 1)->config; }
@@ -55,15 +64,17 @@ class Cluster {
     NodeWatch watch;
     node::Config config;
     node::Node* node = nullptr;  // while its main fiber is in run()
+    bool damaged = false;
   };
   void main(Slot& slot, Runtime& runtime);
   void exited(Slot& slot, Exit how);
+  bool excused(const Slot& slot, std::string_view why) const;
   bool on_platter(NodeId node, GroupId group, LogIndex index);
 
   World& world_;
   Verdict& verdict_;
   observe::LogSink log_;
-  std::function<void(uint32_t)> on_power_off_;
+  std::function<void(uint32_t, Exit)> on_exit_;
   std::vector<std::unique_ptr<Slot>> slots_;
   placement::ShardTable table_;
   RaftChecker raft_;

@@ -42,12 +42,32 @@ const Names<KvEngine>& engine_names() {
   return kNames;
 }
 const Names<FaultKind>& fault_names() {
-  static const Names<FaultKind> kNames = {
-      {FaultKind::kCrash, "crash"},         {FaultKind::kPower, "power"},
-      {FaultKind::kPowerAll, "power_all"},  {FaultKind::kRestart, "restart"},
-      {FaultKind::kPartition, "partition"}, {FaultKind::kOneWay, "one_way"},
-      {FaultKind::kHeal, "heal"},           {FaultKind::kCut, "cut"},
-      {FaultKind::kLatency, "latency"}};
+  static const Names<FaultKind> kNames = {{FaultKind::kCrash, "crash"},
+                                          {FaultKind::kPower, "power"},
+                                          {FaultKind::kPowerAll, "power_all"},
+                                          {FaultKind::kRestart, "restart"},
+                                          {FaultKind::kPause, "pause"},
+                                          {FaultKind::kSlowCpu, "slow_cpu"},
+                                          {FaultKind::kClock, "clock"},
+                                          {FaultKind::kReadError, "read_error"},
+                                          {FaultKind::kWriteError, "write_error"},
+                                          {FaultKind::kSyncError, "sync_error"},
+                                          {FaultKind::kFull, "full"},
+                                          {FaultKind::kSlowDisk, "slow_disk"},
+                                          {FaultKind::kStall, "stall"},
+                                          {FaultKind::kRot, "rot"},
+                                          {FaultKind::kPartition, "partition"},
+                                          {FaultKind::kOneWay, "one_way"},
+                                          {FaultKind::kHeal, "heal"},
+                                          {FaultKind::kCut, "cut"},
+                                          {FaultKind::kCutClients, "cut_clients"},
+                                          {FaultKind::kHalfOpen, "half_open"},
+                                          {FaultKind::kRefuse, "refuse"},
+                                          {FaultKind::kLatency, "latency"},
+                                          {FaultKind::kReset, "reset"},
+                                          {FaultKind::kCorrupt, "corrupt"},
+                                          {FaultKind::kPartialIo, "partial_io"},
+                                          {FaultKind::kClog, "clog"}};
   return kNames;
 }
 
@@ -95,15 +115,16 @@ bool parse_op(const std::vector<std::string_view>& w, Op& op) {
 }
 
 bool parse_fault(const std::vector<std::string_view>& w, Fault& fault) {
-  return w.size() == 5 && number(w[1], fault.at_ms) && value_of(fault_names(), w[2], fault.kind) &&
-         number(w[3], fault.a) && number(w[4], fault.b);
+  return (w.size() == 5 || w.size() == 6) && number(w[1], fault.at_ms) &&
+         value_of(fault_names(), w[2], fault.kind) && number(w[3], fault.a) &&
+         number(w[4], fault.b) && (w.size() == 5 || number(w[5], fault.c));
 }
 
 struct PlanNumber {
   std::string_view name;
   uint32_t Plan::*field;
 };
-constexpr std::array<PlanNumber, 14> kPlanNumbers = {
+constexpr std::array<PlanNumber, 20> kPlanNumbers = {
     {{"nodes", &Plan::nodes},
      {"shards", &Plan::shards},
      {"buckets", &Plan::buckets},
@@ -117,7 +138,13 @@ constexpr std::array<PlanNumber, 14> kPlanNumbers = {
      {"early", &Plan::early},
      {"kv_buffer_kib", &Plan::kv_buffer_kib},
      {"kv_cache_kib", &Plan::kv_cache_kib},
-     {"kv_flush_kib", &Plan::kv_flush_kib}}};
+     {"kv_flush_kib", &Plan::kv_flush_kib},
+     {"buggify", &Plan::buggify},
+     {"client_skew_s", &Plan::client_skew_s},
+     {"odd_keys", &Plan::odd_keys},
+     {"budget", &Plan::budget},
+     {"core", &Plan::core},
+     {"comeback", &Plan::comeback}}};
 
 bool parse_line(const std::vector<std::string_view>& w, Plan& plan) {
   if (w[0] == "op") {
@@ -138,19 +165,47 @@ bool parse_line(const std::vector<std::string_view>& w, Plan& plan) {
 }
 
 bool sane(const Plan& plan, const Fault& fault) {
-  const auto node = [&](uint32_t n) { return n >= 1 && n <= plan.nodes; };
-  if (fault.at_ms > plan.duration_ms) return false;
+  const auto node = [&](int64_t n) { return n >= 1 && n <= plan.nodes; };
+  constexpr int64_t kDay = 86'400'000;
+  const auto within = [](int64_t n, int64_t low, int64_t high) { return n >= low && n <= high; };
+  if (fault.at_ms > plan.duration_ms || !within(fault.b, -kDay, kDay) ||
+      !within(fault.c, -kDay, kDay) ||
+      (fault.kind != FaultKind::kClock && (fault.b < 0 || fault.c < 0))) {
+    return false;
+  }
   switch (fault.kind) {
+    case FaultKind::kClock:
+      return node(fault.a) && within(fault.c, -100'000, 100'000);
+    case FaultKind::kSlowDisk:
+    case FaultKind::kClog:
+      return node(fault.a) && fault.b >= 1;
     case FaultKind::kCrash:
     case FaultKind::kPower:
     case FaultKind::kPowerAll:
     case FaultKind::kRestart:
+    case FaultKind::kPause:
+    case FaultKind::kSlowCpu:
+    case FaultKind::kReadError:
+    case FaultKind::kWriteError:
+    case FaultKind::kSyncError:
+    case FaultKind::kFull:
+    case FaultKind::kStall:
+    case FaultKind::kRot:
+    case FaultKind::kCutClients:
+    case FaultKind::kRefuse:
       return node(fault.a);
     case FaultKind::kPartition:
     case FaultKind::kOneWay:
       return fault.a >= 1 && fault.a < (1u << plan.nodes) - 1;
     case FaultKind::kCut:
       return node(fault.a) && node(fault.b) && fault.a != fault.b;
+    case FaultKind::kHalfOpen:
+      return node(fault.a) && (fault.b == 0 || (node(fault.b) && fault.a != fault.b));
+    case FaultKind::kReset:
+    case FaultKind::kCorrupt:
+      return fault.a <= 1'000'000;
+    case FaultKind::kPartialIo:
+      return fault.a <= 1024;
     case FaultKind::kHeal:
     case FaultKind::kLatency:
       return true;
@@ -166,7 +221,9 @@ bool sane(const Plan& plan) {
       plan.wal_grow_kib <= (1u << 20) && plan.append_kib >= 1 && plan.append_kib <= (32u << 10) &&
       plan.log_cache_kib <= (1u << 20) && plan.inflight_messages >= 1 && plan.early <= 1 &&
       plan.kv_buffer_kib >= 1 && plan.kv_buffer_kib <= (1u << 20) &&
-      plan.kv_cache_kib <= (1u << 20) && plan.kv_flush_kib >= 1;
+      plan.kv_cache_kib <= (1u << 20) && plan.kv_flush_kib >= 1 &&
+      plan.buggify <= 100 && plan.client_skew_s <= 600 && plan.odd_keys <= 1 && plan.budget <= 1 &&
+      plan.comeback <= 1 && plan.core < (1u << plan.nodes);
   const bool ops = std::all_of(plan.ops.begin(), plan.ops.end(), [&](const Op& op) {
     return op.client < plan.clients && op.node >= 1 && op.node <= plan.nodes &&
            op.size < (8u << 20) && op.bucket < plan.buckets + kChurnBuckets &&
@@ -191,9 +248,10 @@ std::string Plan::encode() const {
                        name_of(op_names(), op.kind), op.bucket, op.key, op.size,
                        name_of(encoding_names(), op.encoding));
   }
-  out += "# fault at_ms what a b\n";
+  out += "# fault at_ms what a b c\n";
   for (const Fault& f : faults) {
-    out += fmt::format("fault {} {} {} {}\n", f.at_ms, name_of(fault_names(), f.kind), f.a, f.b);
+    out += fmt::format("fault {} {} {} {} {}\n", f.at_ms, name_of(fault_names(), f.kind), f.a, f.b,
+                       f.c);
   }
   return out;
 }
@@ -224,7 +282,7 @@ Result<Plan> Plan::decode(std::string_view text) {
 }
 
 Status Scenario::set(std::string_view key, std::string_view value) {
-  const std::array<std::pair<std::string_view, uint32_t*>, 16> numbers = {
+  const std::array<std::pair<std::string_view, uint32_t*>, 25> numbers = {
       {{"nodes_min", &nodes_min},
        {"nodes_max", &nodes_max},
        {"shards_min", &shards_min},
@@ -240,7 +298,16 @@ Status Scenario::set(std::string_view key, std::string_view value) {
        {"inflight_messages", &inflight_messages},
        {"kv_buffer_kib", &kv_buffer_kib},
        {"kv_cache_kib", &kv_cache_kib},
-       {"kv_flush_kib", &kv_flush_kib}}};
+       {"kv_flush_kib", &kv_flush_kib},
+       {"budget", &budget},
+       {"puts", &puts},
+       {"gets", &gets},
+       {"heads", &heads},
+       {"deletes", &deletes},
+       {"listings", &listings},
+       {"conditional", &conditional},
+       {"bucket_churn", &bucket_churn},
+       {"buggify", &buggify}}};
   const auto bad = [&](std::string_view why) {
     return Status(Code::kInvalidArgument, fmt::format("{} = {}: {}", key, value, why));
   };
@@ -274,7 +341,8 @@ Status Scenario::set(std::string_view key, std::string_view value) {
 Status Scenario::check() const {
   const bool ok = nodes_min >= 1 && nodes_min <= nodes_max && nodes_max <= 16 && shards_min >= 1 &&
                   shards_min <= shards_max && shards_max <= 65536 && clients >= 1 &&
-                  clients <= 200 && duration_ms >= 1 && max_body_bytes < (8u << 20);
+                  clients <= 200 && duration_ms >= 1 && max_body_bytes < (8u << 20) &&
+                  budget <= 1 && (buggify <= 100 || buggify == kDrawn) && puts != 0;
   return ok ? Status() : Status(Code::kInvalidArgument, "a number of the scenario is out of range");
 }
 

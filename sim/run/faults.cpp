@@ -10,11 +10,17 @@ std::chrono::milliseconds ms(uint32_t n) {
 }  // namespace
 
 FaultDriver::FaultDriver(World& world, const Plan& plan, Cluster& cluster)
-    : world_(world), plan_(plan), cluster_(cluster), back_(world.stream("power is back")) {
-  cluster_.on_power_off([this](uint32_t node) { power_lost(node); });
+    : world_(world),
+      plan_(plan),
+      cluster_(cluster),
+      weather_(world, plan, cluster),
+      back_(world.stream("power is back")),
+      supervisor_(world.stream("supervisor")) {
+  cluster_.on_exit([this](uint32_t node, Exit how) { exited(node, how); });
 }
 
 void FaultDriver::schedule() {
+  world_.chaos().set_percent(plan_.buggify);
   for (const Fault& fault : plan_.faults) {
     world_.at(world_.now() + ms(fault.at_ms), [this, &fault] {
       if (!healed_) strike(fault);
@@ -33,8 +39,21 @@ SimNetwork::Hosts FaultDriver::members(uint32_t bits, bool in) const {
 // The death comes at the completion of the node's b-th disk call from now.
 void FaultDriver::arm(const Fault& fault) {
   if (fault.a < 1 || fault.a > cluster_.nodes() || !cluster_.running(fault.a)) return;
-  cluster_.machine(fault.a).crash_at_io(std::max(1u, fault.b), fault.kind != FaultKind::kCrash);
+  const auto calls = static_cast<uint64_t>(std::max<int64_t>(1, fault.b));
+  cluster_.machine(fault.a).crash_at_io(calls, fault.kind != FaultKind::kCrash);
   armed_[fault.a] = fault.kind;
+}
+
+// Whatever starts the daemon (systemd, say) starts it again when it has ended itself. A damaged disk is for
+// a person to look at, after some attempts.
+void FaultDriver::exited(uint32_t node, Exit how) {
+  if (how == Exit::kPowerOff) power_lost(node);
+  if (how != Exit::kHalted && how != Exit::kReturned) return;
+  const auto pause = std::chrono::milliseconds(supervisor_.log_uniform(100, 3000));
+  if (++refused_[node] > 100) return;
+  world_.at(world_.now() + pause, [this, node] {
+    if (!Cluster::holds(outside_, node) && cluster_.machine(node).powered()) cluster_.boot(node);
+  });
 }
 
 void FaultDriver::power_lost(uint32_t node) {
@@ -74,7 +93,8 @@ void FaultDriver::restart(uint32_t node) {
 }
 
 void FaultDriver::strike(const Fault& fault) {
-  const auto valid = [&](uint32_t node) { return node >= 1 && node <= cluster_.nodes(); };
+  const auto valid = [&](int64_t node) { return node >= 1 && node <= cluster_.nodes(); };
+  if (weather_.strike(fault)) return;
   switch (fault.kind) {
     case FaultKind::kCrash:
     case FaultKind::kPower:
@@ -98,23 +118,12 @@ void FaultDriver::strike(const Fault& fault) {
       break;
     case FaultKind::kCut:
       if (valid(fault.a) && valid(fault.b)) {
-        world_.network().cut({cluster_.machine(fault.a).ip()}, {cluster_.machine(fault.b).ip()});
+        world_.network().cut({cluster_.machine(fault.a).ip()},
+                             {cluster_.machine(static_cast<uint32_t>(fault.b)).ip()});
       }
       break;
-    case FaultKind::kLatency: {
-      LinkModel slow = world_.options().network.link;
-      slow.latency_min += ms(fault.a);
-      slow.latency_max += ms(fault.a);
-      world_.network().set_all_links(slow);
-      world_.counters().injected("latency");
-      ++slow_;
-      world_.at(world_.now() + ms(fault.b), [this, events = world_.events()] {
-        // Heartbeats alone are dozens of packets a second; a world without any has nobody to slow down.
-        if (world_.events() > events) world_.counters().effective("latency");
-        if (--slow_ == 0) world_.network().set_all_links(world_.options().network.link);
-      });
+    default:
       break;
-    }
   }
 }
 
@@ -132,20 +141,40 @@ void FaultDriver::end_partitions() {
   }
 }
 
-void FaultDriver::heal(uint32_t spare) {
+void FaultDriver::heal(Cluster::Nodes core) {
   healed_ = true;
   end_partitions();
-  world_.network().set_all_links(world_.options().network.link);
-  if (spare != 0) {
-    cluster_.machine(spare).crash_at_io(0, false);
-    cluster_.machine(spare).power_off();
+  weather_.clear();
+  world_.chaos().set_percent(0);
+  outside_ = cluster_.everybody() & ~core;
+  Rng fate = world_.stream("outside");
+  SimNetwork::Hosts cut_off;
+  SimNetwork::Hosts others = weather_.clients();
+  for (uint32_t n = 1; n <= cluster_.nodes(); ++n) {
+    if (!Cluster::holds(outside_, n)) {
+      others.push_back(cluster_.machine(n).ip());
+    } else if (fate.chance(1, 2)) {
+      cut_off.push_back(cluster_.machine(n).ip());
+    } else {
+      cut_power(1u << (n - 1));
+    }
   }
-  cluster_.boot_all(spare);
+  if (!cut_off.empty()) world_.network().partition(cut_off, others);
+  cluster_.boot_all(core);
 }
 
-void FaultDriver::cut_all_power() {
-  for (uint32_t n = 1; n <= cluster_.nodes(); ++n)
+void FaultDriver::bring_back() {
+  outside_ = 0;
+  world_.network().heal();
+  cluster_.boot_all(cluster_.everybody());
+}
+
+void FaultDriver::cut_power(Cluster::Nodes set) {
+  for (uint32_t n = 1; n <= cluster_.nodes(); ++n) {
+    if (!Cluster::holds(set, n)) continue;
+    cluster_.machine(n).crash_at_io(0, false);
     cluster_.machine(n).power_off();
+  }
 }
 
 }  // namespace drumlin::sim

@@ -33,9 +33,10 @@ class OneRun {
     const bool prepared = prepare();
     if (prepared && !verdict_.violated()) {
       clock();
-      heal();
+      end();
     } else {
-      verdict_.liveness("prepare", "the cluster did not come up: " + cluster_.unconverged());
+      verdict_.liveness(
+          "prepare", "the cluster did not come up: " + cluster_.unconverged(cluster_.everybody()));
     }
     if (!verdict_.violated()) {
       cluster_.check_digests();
@@ -63,7 +64,7 @@ class OneRun {
 
   bool prepare() {
     if (plan_.early != 0) faults_.schedule();
-    cluster_.boot_all();
+    cluster_.boot_all(cluster_.everybody());
     workload_.prepare();
     return until([&] { return workload_.done(); }, world_->now() + kPrepareLimit);
   }
@@ -76,43 +77,58 @@ class OneRun {
     workload_.stop();
   }
 
-  // First a core comes back that holds a majority of every group and must do without the spare node; then
-  // that one; then everybody loses power once more, and what was told must still be so.
-  void heal() {
-    const uint32_t spare =
-        plan_.nodes < 3 ? 0
-                        : static_cast<uint32_t>(world_->stream("spare").between(1, plan_.nodes));
-    faults_.heal(spare);
-    if (!owed(
-            "clients", [&] { return workload_.done(); }, spare))
-      return;
-    workload_.read_back();
-    if (!owed(
-            "read_back", [&] { return workload_.done(); }, spare))
-      return;
-    if (!converge(spare)) return;
-    if (spare != 0) {
-      cluster_.boot(spare);
-      if (!converge(0)) return;
-    }
-    faults_.cut_all_power();
-    world_->run_for(100ms);
-    cluster_.boot_all();
-    workload_.read_back();
-    if (!owed(
-            "read_back", [&] { return workload_.done(); }, 0))
-      return;
-    converge(0);
+  Cluster::Nodes core() const {
+    if (plan_.core != 0) return plan_.core;
+    if (plan_.nodes < 3) return cluster_.everybody();
+    return cluster_.everybody() & ~(1u << (world_->stream("spare").between(1, plan_.nodes) - 1));
   }
 
-  bool owed(const std::string& what, const std::function<bool()>& done, uint32_t spare) {
+  // First the core runs by itself; then, if they may, the others too; then all of these lose power once more,
+  // and what was told must still be so.
+  void end() {
+    Cluster::Nodes nodes = core();
+    if (!cluster_.holds_majorities(nodes)) {
+      verdict_.crash("the plan's core is no majority of every shard");
+      return;
+    }
+    faults_.heal(nodes);
+    if (plan_.budget == 0) {
+      // Nothing is owed: whoever gets answers must get right ones.
+      until([&] { return workload_.done(); }, world_->now() + kHealLimit);
+      return;
+    }
+    if (!owed(
+            "clients", [&] { return workload_.done(); }, nodes) ||
+        !answers(nodes)) {
+      return;
+    }
+    if (plan_.comeback != 0 && nodes != cluster_.everybody()) {
+      nodes = cluster_.everybody();
+      faults_.bring_back();
+      if (!converge(nodes)) return;
+    }
+    faults_.cut_power(nodes);
+    world_->run_for(100ms);
+    cluster_.boot_all(nodes);
+    (void)answers(nodes);
+  }
+
+  // Every key can be read, every shard has a leader, the replicas are equal.
+  bool answers(Cluster::Nodes nodes) {
+    workload_.read_back();
+    return owed(
+               "read_back", [&] { return workload_.done(); }, nodes) &&
+           converge(nodes);
+  }
+
+  bool owed(const std::string& what, const std::function<bool()>& done, Cluster::Nodes nodes) {
     verdict_.evaluated("progress");
     if (until(done, world_->now() + kHealLimit)) return !verdict_.violated();
-    verdict_.liveness(what, "not within the time owed; " + cluster_.unconverged(spare));
+    verdict_.liveness(what, "not within the time owed; " + cluster_.unconverged(nodes));
     return false;
   }
 
-  bool converge(uint32_t spare) {
+  bool converge(Cluster::Nodes nodes) {
     // What holds at once is not asked after every event.
     Instant next = world_->now();
     return owed(
@@ -120,9 +136,9 @@ class OneRun {
         [&] {
           if (world_->now() < next) return false;
           next = world_->now() + 50ms;
-          return cluster_.unconverged(spare).empty();
+          return cluster_.unconverged(nodes).empty();
         },
-        spare);
+        nodes);
   }
 
   Report report() {
@@ -132,6 +148,7 @@ class OneRun {
     out.events = world_->events();
     out.ops = workload_.counts();
     out.faults = world_->counters().all();
+    out.probes = world_->chaos().probes();
     out.evaluations = verdict_.evaluations();
     out.simulated_s = to_seconds(world_->now().time_since_epoch()) - 1;  // the world begins at 1 s
     judge(out);
@@ -159,6 +176,7 @@ class OneRun {
       if (verdict_.evaluations().contains(checker)) continue;
       if (plan_.nodes == 1 && std::string_view(checker) == "gate")
         continue;  // nobody to promise to
+      if (plan_.budget == 0 && std::string_view(checker) == "progress") continue;  // none is owed
       out.failure_class = "unchecked";
       out.detail = fmt::format("checker \"{}\" never ran", checker);
       return;
@@ -238,6 +256,10 @@ std::string Report::to_json(double wall_s, const std::string& replay) const {
   for (const auto& [name, count] : evaluations)
     checks[name] = count;
   out["checks"] = std::move(checks);
+  json::object reached;
+  for (const auto& [name, count] : probes)
+    reached[name] = count;
+  out["probes"] = std::move(reached);
   out["simulated_s"] = simulated_s;
   out["wall_s"] = wall_s;
   out["replay"] = replay;

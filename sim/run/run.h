@@ -2,10 +2,11 @@
 //
 //   prepare   all nodes start, the plan's buckets are made; no faults
 //   clock     clients work, faults strike, as the plan says
-//   heal      all faults end. A core runs without one spare node (of three or more), then that one too, then
-//             all lose power once more. Each time progress is owed: every client ends, every shard gets a
-//             leader, replicas catch up, every key can be read; within kHealLimit, or it is a liveness
-//             violation
+//   end       all faults end, but that only the plan's core runs: a majority of the voters of every shard. The
+//             other nodes are dead or cut off for good, or until the core has shown that it does without
+//             them. At last all that may run lose power once more. Each time progress is owed: every client
+//             ends, every shard gets a leader, replicas catch up, every key can be read; within kHealLimit,
+//             or it is a liveness violation. Without a budget nothing is owed
 //   judge     the checks that need the whole history
 #pragma once
 
@@ -34,6 +35,8 @@ struct Report {
   OpCounts ops;
   std::map<std::string, FaultCount, std::less<>> faults;
   std::map<std::string, uint64_t> evaluations;
+  std::map<std::string, uint64_t, std::less<>>
+      probes;  // rare branches, and points of chaos that struck
   double simulated_s = 0;
 
   // What a script reads: see docs/SIMULATOR.md. `replay`: the command that does it again.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "base/check.h"
 #include "sim/runtime/net_stack.h"
@@ -43,7 +44,7 @@ Connection::~Connection() {
 }
 
 bool Connection::passes(size_t from) const {
-  return ways_[from].link->blocked_by.empty() && ends_[1 - from].host->up;
+  return !vanished_ && ways_[from].link->blocked_by.empty() && ends_[1 - from].host->up;
 }
 
 void Connection::establish(uint64_t listener) {
@@ -63,6 +64,7 @@ size_t Connection::partial(Way& way, Rng& rng, size_t n) const {
   // Both draws always, so that the odds shift nothing.
   const bool less = rng.chance(way.link->model.partial_per_1024, 1024);
   const uint64_t part = rng.between(1, n);
+  if (less && part < n) network_.world().counters().both("partial_io");
   return less ? part : n;
 }
 
@@ -194,6 +196,7 @@ void Connection::send(size_t from, Kind kind) {
   const Instant start = std::max(world().now(), link.free_at);
   link.free_at =
       start + Duration(static_cast<int64_t>(length * 1'000'000'000 / model.bytes_per_second));
+  if (model.clogged && link.free_at - world().now() >= 1ms) world().counters().effective("clog");
   packet.at = std::max(link.free_at + network_.latency(link, way.wire), way.last_arrival);
   way.last_arrival = packet.at;
   if (model.corrupt_per_million > 0 && length > 0 &&
@@ -314,6 +317,7 @@ bool Connection::arrive_open(size_t from) {
 void Connection::hold(size_t from) {
   Way& way = ways_[from];
   Host& receiver = *ends_[1 - from].host;
+  if (vanished_ && !std::exchange(vanish_felt_, true)) world().counters().effective("half_open");
   if (receiver.up) network_.felt(*way.link);
   world().event(&receiver, "net.held", id_ * 2 + from);
   if (way.packets.front().kind == Kind::kReset) {

@@ -69,6 +69,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void abandon(size_t end);
   void host_down(const Host& host);
   void reset_both();
+  // From now on nothing passes, either way, and neither end hears why.
+  void vanish() { vanished_ = true; }
   // Something that held packets or acknowledgements is over.
   void release();
   void drop_self() { self_.reset(); }
@@ -140,6 +142,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   End ends_[2];
   Way ways_[2];  // by the end that sends
   uint64_t listener_ = 0;
+  bool vanished_ = false;
+  bool vanish_felt_ = false;
   // While the client has closed and the server has not heard of it.
   std::shared_ptr<Connection> self_;
 };

@@ -90,6 +90,8 @@ std::string_view io_name(IoKind kind) {
       return "disk.list";
     case IoKind::kFree:
       return "disk.free";
+    case IoKind::kDropCache:
+      return "disk.drop_cache";
   }
   DRUMLIN_UNREACHABLE();
 }
@@ -185,7 +187,17 @@ void SimDisk::set_slowdown(uint32_t factor) {
 void SimDisk::stall_until(Instant until) {
   stalled_until_ = until;
   stall_felt_ = false;
-  counters_.injected("slow_disk");
+  counters_.injected("stalled_disk");
+}
+
+void SimDisk::limit_free(uint64_t bytes) {
+  if (bytes == kNoLimit) {
+    limit_ = kNoLimit;
+    return;
+  }
+  used_ = bytes_below(*root_);
+  limit_ = used_ + bytes;
+  counters_.injected("full_disk");
 }
 
 void SimDisk::power_cut() {
@@ -280,22 +292,48 @@ Result<std::vector<DirEntry>> SimDisk::list(std::string_view path) const {
 }
 
 uint64_t SimDisk::free_bytes() const {
-  return model_.capacity_bytes - std::min(model_.capacity_bytes, bytes_below(*root_));
+  return capacity() - std::min(capacity(), bytes_below(*root_));
+}
+
+Status SimDisk::full() {
+  ++errors_;
+  if (limit_ != kNoLimit) counters_.effective("full_disk");
+  return {Code::kNoSpace, "disk full"};
 }
 
 Status SimDisk::reserve(uint64_t from, uint64_t to) {
   if (to <= from) return {};
   const uint64_t more = to - from;
-  if (used_ + more > model_.capacity_bytes) used_ = bytes_below(*root_);
-  if (used_ + more > model_.capacity_bytes) return {Code::kNoSpace, "disk full"};
+  if (used_ + more > capacity()) used_ = bytes_below(*root_);
+  if (used_ + more > capacity()) return full();
   used_ += more;
   return {};
 }
 
 Status SimDisk::write(Inode& inode, uint64_t offset, std::string_view bytes) {
-  DRUMLIN_TRY(reserve(inode.file.size(), offset + bytes.size()));
+  const Status room = reserve(inode.file.size(), offset + bytes.size());
+  if (!room.ok()) {
+    // As pwrite does: what fits is there, and the caller's next attempt at the rest fails.
+    const uint64_t size = inode.file.size();
+    const uint64_t end = std::max(size, offset) + free_bytes();
+    if (offset <= size && end > offset) {
+      const std::string_view part = bytes.substr(0, std::min<uint64_t>(bytes.size(), end - offset));
+      DRUMLIN_TRY(reserve(size, offset + part.size()));
+      inode.file.write(offset, part);
+      counters_.both("short_write");
+    }
+    return room;
+  }
   inode.file.write(offset, bytes);
   return {};
+}
+
+void SimDisk::write_in_part(Inode& inode, uint64_t offset, std::string_view bytes) {
+  if (bytes.empty()) return;
+  const std::string_view part = bytes.substr(0, sync_rng_.below(bytes.size()));
+  if (part.empty() || !reserve(inode.file.size(), offset + part.size()).ok()) return;
+  inode.file.write(offset, part);
+  counters_.both("short_write");
 }
 
 Status SimDisk::preallocate(Inode& inode, uint64_t size) {
@@ -313,7 +351,10 @@ Status SimDisk::truncate(Inode& inode, uint64_t size) {
 Status SimDisk::fault(const IoCall& call) {
   if (!fault_hook_) return {};
   Status status = fault_hook_(call);
-  if (!status.ok()) counters_.both("disk_error");
+  if (!status.ok()) {
+    ++errors_;
+    counters_.both("disk_error");
+  }
   return status;
 }
 
@@ -353,7 +394,7 @@ Duration SimDisk::latency(const IoCall& call, Instant now) {
   }
   if (now + d < stalled_until_) {
     d = stalled_until_ - now;
-    if (!stall_felt_) counters_.effective("slow_disk");
+    if (!stall_felt_) counters_.effective("stalled_disk");
     stall_felt_ = true;
   }
   return d;

@@ -13,6 +13,7 @@
 // What may wait is bounded: beyond it the oldest are written back, as a kernel would.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -55,6 +56,7 @@ enum class IoKind : uint8_t {
   kSyncDir,
   kList,
   kFree,
+  kDropCache,
 };
 std::string_view io_name(IoKind kind);  // "disk.write"
 
@@ -93,8 +95,14 @@ class SimDisk {
   void set_fault_hook(FaultHook hook) { fault_hook_ = std::move(hook); }
   // Everything takes `factor` times as long from now on (1: normal).
   void set_slowdown(uint32_t factor);
-  // No call ends before `until`.
+  // No call ends before `until`; a stall under way may be shortened only for calls that begin later.
   void stall_until(Instant until);
+  void end_stall() { stalled_until_ = {}; }
+  // The disk takes so many bytes more, then it is full; kNoLimit: its own capacity.
+  static constexpr uint64_t kNoLimit = UINT64_MAX;
+  void limit_free(uint64_t bytes);
+  // Calls that have failed since the world began: faults, and writes that met a full disk.
+  uint64_t errors() const { return errors_; }
   // Resolves what waits (see above). Only with no process on the machine.
   void power_cut();
   // Flips one bit of a stored byte, on the platter and in the page cache. False if there is none.
@@ -108,8 +116,10 @@ class SimDisk {
   Result<std::shared_ptr<Inode>> directory(std::string_view path) const;
   Result<std::vector<DirEntry>> list(std::string_view path) const;
   uint64_t free_bytes() const;
-  // kNoSpace, and no effect, beyond the capacity.
+  // kNoSpace beyond the capacity; what fits is written.
   Status write(Inode& inode, uint64_t offset, std::string_view bytes);
+  // A write that failed on its way: a part of it, drawn, is there.
+  void write_in_part(Inode& inode, uint64_t offset, std::string_view bytes);
   Status preallocate(Inode& inode, uint64_t size);
   Status truncate(Inode& inode, uint64_t size);
   void fail_sync(Inode& inode, uint64_t mark) { inode.file.fail_sync(mark, sync_rng_); }
@@ -122,6 +132,8 @@ class SimDisk {
   Result<Place> locate(std::string_view path) const;
   const Inode* find_on_platter(std::string_view path) const;
   Status reserve(uint64_t from, uint64_t to);
+  uint64_t capacity() const { return std::min(limit_, model_.capacity_bytes); }
+  Status full();
 
   DiskModel model_;
   Rng rng_;  // latencies; what is rare has streams of its own
@@ -133,6 +145,8 @@ class SimDisk {
   bool slowdown_felt_ = true;  // by a call, since it was set
   bool stall_felt_ = true;
   uint64_t power_cuts_ = 0;
+  uint64_t limit_ = kNoLimit;  // a fault's, below the model's capacity
+  uint64_t errors_ = 0;
   uint64_t used_ = 0;  // at least what the files hold; counted anew when the disk seems full
   std::shared_ptr<Inode> root_;
 };

@@ -83,7 +83,7 @@ struct Blocking {
   template <typename Body>
   static auto call(Process& process, const IoCall& call, const Body& body) -> decltype(body()) {
     if (process.dead()) return dead();
-    process.charge(process.machine()->disk().latency(call, process.world().now()));
+    process.charge(process.machine()->disk().latency(call, process.busy_until()));
     auto result = body();
     if (process.dead()) return dead();  // it never hears of its last call
     return result;
@@ -102,8 +102,10 @@ class SimFile final : public Face::FileFace {
   }
   Status write_at(uint64_t offset, std::string_view bytes) override {
     if (!writable_) return read_only();
-    return call({IoKind::kWrite, path_, offset, bytes.size(), xxh3(bytes)},
-                [&] { return disk().write(*inode_, offset, bytes); });
+    return call(
+        {IoKind::kWrite, path_, offset, bytes.size(), xxh3(bytes)},
+        [&] { return disk().write(*inode_, offset, bytes); },
+        [&] { disk().write_in_part(*inode_, offset, bytes); });
   }
   Status sync() override {
     const uint64_t mark = inode_->file.mark();
@@ -126,6 +128,12 @@ class SimFile final : public Face::FileFace {
   }
   Result<uint64_t> size() override {
     return call({IoKind::kSize, path_}, [&]() -> Result<uint64_t> { return inode_->file.size(); });
+  }
+  Status drop_cache() override {
+    return call({IoKind::kDropCache, path_}, [&] {
+      if (inode_->file.drop_cache()) process_.probe("disk.cache_differed");
+      return Status();
+    });
   }
 
  private:

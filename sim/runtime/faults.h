@@ -2,8 +2,9 @@
 // A fault without effect has tested nothing: a partition that no byte met, a power cut that found
 // everything synced. Both numbers are in every run's summary.
 //
-// Families counted by the runtime: crash, power, halt, pause, partition, latency_spike,
-// connection_loss, corrupt_packet, lost_write, torn_write, dir_loss, slow_disk, disk_error.
+// Families counted by the runtime: crash, power, halt, pause, slow_cpu, clock, partition, latency_spike,
+// connection_loss, half_open, refused_connect, clog, partial_io, corrupt_packet, lost_write, torn_write,
+// dir_loss, slow_disk, stalled_disk, disk_error, full_disk, short_write, buggify. Others by who makes the fault.
 #pragma once
 
 #include <cstdint>

@@ -146,6 +146,29 @@ void FileImage::fail_sync(uint64_t mark, Rng& rng) {
   diverged_ = true;
 }
 
+bool FileImage::drop_cache() {
+  if (!diverged_) return false;
+  diverged_ = false;
+  cache_.copy_from(platter_);
+  size_ = platter_size_;
+  for (const Change& change : waiting_) {
+    switch (change.kind) {
+      case Kind::kWrite:
+        cache_.write(change.offset, change.bytes);
+        size_ = std::max(size_, change.offset + change.bytes.size());
+        break;
+      case Kind::kTruncate:
+        if (change.offset < size_) cache_.cut(change.offset);
+        size_ = change.offset;
+        break;
+      case Kind::kExtend:
+        size_ = std::max(size_, change.offset);
+        break;
+    }
+  }
+  return true;
+}
+
 bool FileImage::durable(uint64_t offset, uint64_t length) const {
   const uint64_t end = offset + length;
   if (end > size_ || end > platter_size_) return false;

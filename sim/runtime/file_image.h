@@ -48,6 +48,8 @@ class FileImage {
   // The sync failed: of the changes up to `mark` each is, by chance, taken for clean. It stays in
   // the page cache, no later sync writes it and a power cut loses it.
   void fail_sync(uint64_t mark, Rng& rng);
+  // Readers see the platter again, and on it what still waits for a sync. True if anything differed.
+  bool drop_cache();
 
   bool durable(uint64_t offset, uint64_t length) const;
   size_t platter_read(uint64_t offset, std::span<char> into) const;

@@ -26,6 +26,7 @@ void Machine::boot(std::function<void(Runtime&)> main) {
     world_.network().host_up(host_);
   }
   host_.paused_until = {};
+  errors_at_boot_ = disk_.errors();
   ++boots_;
   halt_reason_.clear();
   world_.event(&host_, "boot", boots_, power_cycles_);
@@ -69,6 +70,34 @@ void Machine::pause(Duration d) {
   host_.paused_until = std::max(host_.paused_until, world_.now() + d);
   host_.pause_fault_until = host_.paused_until;
   host_.pause_felt = false;
+}
+
+void Machine::set_clock(Duration offset, int32_t drift_ppm) {
+  host_.wall_offset = offset;
+  host_.drift_ppm = drift_ppm;
+  host_.drift_from = world_.now();
+  ++clock_changes_;
+  world_.event(&host_, "clock", static_cast<uint64_t>(offset.count()),
+               static_cast<uint64_t>(drift_ppm));
+  if (offset == Duration(0) && drift_ppm == 0) return;
+  world_.counters().injected("clock");
+  host_.clock_felt = false;
+}
+
+Duration Machine::wall_error() const {
+  return host_.wall_error(world_.now());
+}
+
+void Machine::set_event_cost(Duration cost) {
+  host_.event_cost = cost;
+  host_.cost_felt = cost == Duration(0);
+  world_.event(&host_, "event_cost", static_cast<uint64_t>(cost.count()));
+  if (cost > Duration(0)) world_.counters().injected("slow_cpu");
+}
+
+void Machine::refuse_until(Instant until) {
+  host_.refuses_until = until;
+  if (until > world_.now()) world_.counters().injected("refused_connect");
 }
 
 void Machine::io_completed() {

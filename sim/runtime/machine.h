@@ -62,7 +62,18 @@ class Machine {
   uint64_t ios() const { return ios_; }  // disk calls that took effect since the world began
   // The process gets no timer, no byte, no completion until `d` from now. Its kernel still answers.
   void pause(Duration d);
-  void set_wall_offset(Duration offset) { host_.wall_offset = offset; }
+  // From now on the wall clock is off by so much, and gains `drift_ppm` (loses, if negative). Monotonic time
+  // is not touched. A fault if it is not both zero.
+  void set_clock(Duration offset, int32_t drift_ppm);
+  Duration wall_error() const;
+  uint64_t clock_changes() const { return clock_changes_; }
+  int32_t drift_ppm() const { return host_.drift_ppm; }
+  // Each event of the process takes so much of its time from now on; 0: normal.
+  void set_event_cost(Duration cost);
+  // Nobody can connect until then.
+  void refuse_until(Instant until);
+  // This life of the process has met a failed disk call.
+  bool felt_disk_error() const { return disk_.errors() > errors_at_boot_; }
 
   const std::string& halt_reason() const {
     return halt_reason_;
@@ -91,6 +102,8 @@ class Machine {
   uint64_t ios_ = 0;
   uint64_t crash_in_ = 0;
   bool crash_power_ = false;
+  uint64_t errors_at_boot_ = 0;
+  uint64_t clock_changes_ = 0;
 };
 
 }  // namespace drumlin::sim

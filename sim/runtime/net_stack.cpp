@@ -110,6 +110,10 @@ class Handshake final : public Event {
     const bool local = &server == &process_.host();
     SimListener* listener = world_.network().listener(server, port, local);
     world_.event(&server, "net.ask", connection_.id(), port);
+    if (listener != nullptr && server.refuses_until > world_.now()) {
+      world_.counters().effective("refused_connect");
+      listener = nullptr;
+    }
     if (listener != nullptr && !listener->has_room()) return lost(Connection::kClient);
     listener_ = listener == nullptr ? 0 : listener->id();
     step_ = Step::kAnswered;

@@ -154,6 +154,37 @@ void SimNetwork::set_all_links(const LinkModel& model) {
   }
 }
 
+LinkModel SimNetwork::model_for(const Host& from, const Host& to) const {
+  if (&from == &to) return loopback(model_.link);
+  return rule_ ? rule_(from, to, model_.link) : model_.link;
+}
+
+void SimNetwork::set_link_rule(LinkRule rule) {
+  rule_ = std::move(rule);
+  for (size_t from = 0; from < links_.size(); ++from) {
+    for (size_t to = 0; to < links_[from].size(); ++to) {
+      if (links_[from][to] == nullptr) continue;
+      set_model(*hosts_[from], *hosts_[to], *links_[from][to],
+                model_for(*hosts_[from], *hosts_[to]));
+    }
+  }
+}
+
+size_t SimNetwork::vanish(const Hosts& one, const Hosts& other) {
+  size_t count = 0;
+  for_connections([&](Connection& connection) {
+    bool hit = false;
+    for_links(one, other,
+              [&](const Host& a, const Host& b, Link&) { hit = hit || connection.between(a, b); });
+    if (!hit || !connection.established()) return;
+    ++count;
+    world_.event(nullptr, "net.vanish", connection.id());
+    connection.vanish();
+  });
+  world_.counters().injected("half_open");
+  return count;
+}
+
 void SimNetwork::release_held() {
   for_connections([](Connection& connection) { connection.release(); });
 }
@@ -191,7 +222,7 @@ SimNetwork::Link& SimNetwork::link(const Host& from, const Host& to) {
   auto& link = row[to.index];
   if (link == nullptr) {
     link = std::make_unique<Link>();
-    set_model(from, to, *link, &from == &to ? loopback(model_.link) : model_.link);
+    set_model(from, to, *link, model_for(from, to));
   }
   return *link;
 }

@@ -35,6 +35,7 @@ struct LinkModel {
       500;  // packets late by up to `spike_max` (a loss and its retransmission)
   Duration spike_max = 40ms;
   uint64_t bytes_per_second = 1'000'000'000;
+  bool clogged = false;              // a fault has narrowed it
   uint32_t partial_per_1024 = 64;    // reads and writes that move less than they could
   uint32_t reset_per_million = 0;    // packets that end their connection
   uint32_t corrupt_per_million = 0;  // packets with one bit flipped
@@ -72,6 +73,12 @@ class SimNetwork {
   // From now on, both for connections that exist and new ones.
   void set_link(const std::string& from, const std::string& to, const LinkModel& model);
   void set_all_links(const LinkModel& model);
+  // The same by a rule of the two hosts, in which `model` is what the world began with.
+  using LinkRule = std::function<LinkModel(const Host& from, const Host& to, LinkModel model)>;
+  void set_link_rule(LinkRule rule);
+  // Every connection between the two sets goes silent: nothing passes any more, nobody is told. What a
+  // middlebox does that has forgotten a connection. Returns how many.
+  size_t vanish(const Hosts& one, const Hosts& other);
 
   size_t connections() const { return connections_.size(); }
 
@@ -118,8 +125,11 @@ class SimNetwork {
   void set_model(const Host& from, const Host& to, Link& link, const LinkModel& model);
   void release_held();
 
+  LinkModel model_for(const Host& from, const Host& to) const;
+
   World& world_;
   NetworkModel model_;
+  LinkRule rule_;
   std::vector<std::unique_ptr<Host>> hosts_;
   std::map<std::string, Host*, std::less<>> by_ip_;
   std::vector<std::vector<std::unique_ptr<Link>>> links_;  // [from][to], made when first used

@@ -21,7 +21,8 @@ Instant SimClock::now() const {
 }
 
 WallTime SimClock::wall() const {
-  return world_.options().epoch + world_.now().time_since_epoch() + host_.wall_offset;
+  if (!std::exchange(host_.clock_felt, true)) world_.counters().effective("clock");
+  return world_.options().epoch + world_.now().time_since_epoch() + host_.wall_error(world_.now());
 }
 
 void SimClock::arm(Timer& timer, Instant at) {
@@ -59,8 +60,12 @@ Process::Process(World& world, Host& host, Machine* machine, const std::string& 
       network_(*this),
       random_(world.stream("random/" + name)),
       secret_(world.stream("secret/" + name)),
-      offload_(world.stream("offload/" + name)) {
-  if (machine_ != nullptr) disk_ = std::make_unique<DiskFaces>(*this);
+      offload_(world.stream("offload/" + name)),
+      points_(world, name) {
+  // A client is a program of somebody else's: nothing happens inside it.
+  if (machine_ == nullptr) return;
+  chaos_ = &points_;
+  disk_ = std::make_unique<DiskFaces>(*this);
 }
 
 Process::~Process() = default;
@@ -127,6 +132,11 @@ void Process::charge(Duration d) {
     // Nothing else of the process ran meanwhile: its one thread was in the call.
     host_.paused_until = std::max(host_.paused_until, world_.now()) + d;
   }
+}
+
+Instant Process::busy_until() const {
+  if (job_time_ != nullptr) return world_.now() + *job_time_;
+  return std::max(host_.paused_until, world_.now());
 }
 
 // A job under way, on the stack of the fiber that waits for it: takes effect, then completes.

@@ -12,6 +12,7 @@
 
 #include "base/rng.h"
 #include "runtime/runtime.h"
+#include "sim/runtime/chaos.h"
 #include "sim/runtime/event.h"
 #include "sim/runtime/machine.h"
 #include "sim/runtime/net_stack.h"
@@ -75,6 +76,8 @@ class Process final : public Runtime {
   void require_alive() const;
   // A blocking call took `d`: charged to the offload job that runs, else to the whole process.
   void charge(Duration d);
+  // When the work that charge() has been told of so far is done; now, if there is none.
+  Instant busy_until() const;
 
  private:
   class Job;
@@ -90,6 +93,7 @@ class Process final : public Runtime {
   Rng random_;
   Rng secret_;
   Rng offload_;
+  SimChaos points_;
   Duration* job_time_ = nullptr;  // of the job that runs now
   bool dead_ = false;
   Exit how_ = Exit::kKilled;

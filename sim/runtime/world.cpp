@@ -1,5 +1,6 @@
 #include "sim/runtime/world.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -39,6 +40,7 @@ World::World(uint64_t seed, Options options)
       options_(std::move(options)),
       scheduler_(options_.fibers),
       trace_(options_.trace),
+      chaos_(seed),
       network_(*this, options_.network) {}
 
 World::~World() {
@@ -85,6 +87,10 @@ Runtime& World::client_runtime(std::string name) {
   return *clients_.back();
 }
 
+void World::set_client_clock(Runtime& client, Duration offset) {
+  static_cast<Process&>(client).host().wall_offset = offset;
+}
+
 void World::at(Instant when, std::function<void()> action) {
   arm(*new Action(*this, std::move(action)), when);
 }
@@ -98,6 +104,12 @@ bool World::paused(Host& host) {
   return true;
 }
 
+// The event's work takes the processor; what is due meanwhile waits.
+void World::spend(Host& host) {
+  if (!std::exchange(host.cost_felt, true)) counters_.effective("slow_cpu");
+  host.paused_until = std::max(host.paused_until, now_) + host.event_cost;
+}
+
 void World::step() {
   auto& event = static_cast<Event&>(heap_.pop());
   now_ = event.at();
@@ -106,6 +118,7 @@ void World::step() {
     return;
   }
   ++events_;
+  if (event.host() != nullptr && event.host()->event_cost > Duration(0)) spend(*event.host());
   if (event.owned_by_heap()) {
     const std::unique_ptr<Event> owned(&event);
     fire(event);

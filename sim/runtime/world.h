@@ -19,6 +19,7 @@
 #include "runtime/runtime.h"
 #include "runtime/scheduler.h"
 #include "runtime/timer.h"
+#include "sim/runtime/chaos.h"
 #include "sim/runtime/event.h"
 #include "sim/runtime/faults.h"
 #include "sim/runtime/machine.h"
@@ -54,7 +55,10 @@ class World {
   Trace& trace() { return trace_; }
   FaultCounters& counters() { return counters_; }
   SimNetwork& network() { return network_; }
+  ChaosTable& chaos() { return chaos_; }
 
+  // The client's wall clock is off by so much.
+  void set_client_clock(Runtime& client, Duration offset);
   // `id` 1 to 254, each once.
   Machine& add_machine(NodeId id);
   Machine& machine(NodeId id);
@@ -87,6 +91,7 @@ class World {
 
  private:
   void step();
+  void spend(Host& host);
   void settle();
   void bury();
 
@@ -97,6 +102,7 @@ class World {
   TimerHeap heap_;
   Trace trace_;
   FaultCounters counters_;
+  ChaosTable chaos_;
   SimNetwork network_;
   std::map<NodeId, std::unique_ptr<Machine>> machines_;
   std::vector<std::unique_ptr<Process>> clients_;

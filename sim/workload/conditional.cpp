@@ -49,8 +49,8 @@ Workload::Conditional Workload::conditional(Client& client, const Op& op) const 
 S3Answer Workload::send(Client& client, const Op& op, uint32_t node, const Conditional& write) {
   const Endpoint where = cluster_.s3(1 + (node - 1) % plan_.nodes);
   S3Answer answer = write.value
-                        ? client.s3->put(where, bucket_name(op.bucket), key_name(op.key),
-                                         write.body, write.id, op.encoding, write.headers)
+                        ? client.s3->put(where, object_target(op), write.body, write.id,
+                                         op.encoding, write.headers)
                         : client.s3->call(where, "DELETE", object_target(op), write.headers);
   if (write.value && answer.ok() && unquoted(answer.headers.get("ETag")) != write.value->etag) {
     verdict_.safety("body", fmt::format("put of {} answered with ETag {}", write.id,
@@ -61,7 +61,7 @@ S3Answer Workload::send(Client& client, const Op& op, uint32_t node, const Condi
 
 S3Answer Workload::write_if(Client& client, const Op& op, uint32_t node) {
   const Conditional write = conditional(client, op);
-  const History::Start start = history_.begin(bucket_name(op.bucket), key_name(op.key));
+  const History::Start start = history_.begin(bucket_name(op.bucket), key_of(op.key));
   S3Answer answer;
   bool uncertain = false;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
@@ -78,7 +78,7 @@ S3Answer Workload::write_if(Client& client, const Op& op, uint32_t node) {
   if ((answer.ok() || is_refusal(answer)) && xxh3(write.id) % 3 == 0) {
     const S3Answer again = send(client, op, node, write);
     if (again.ok() || is_refusal(again)) {
-      history_.answered_again(start, bucket_name(op.bucket), key_name(op.key), in_words(answer),
+      history_.answered_again(start, bucket_name(op.bucket), key_of(op.key), in_words(answer),
                               in_words(again));
     }
   }
@@ -88,7 +88,7 @@ S3Answer Workload::write_if(Client& client, const Op& op, uint32_t node) {
 void Workload::note_conditional(const History::Start& start, const Op& op, const Conditional& write,
                                 const S3Answer& answer) {
   const std::string bucket = bucket_name(op.bucket);
-  const std::string key = key_name(op.key);
+  const std::string key = key_of(op.key);
   if (is_refusal(answer)) {
     history_.refused(start, bucket, key, write.value, write.demand, answer.version);
     return;
@@ -102,8 +102,13 @@ S3Answer Workload::remove_many(Client& client, const Op& op, const Endpoint& nod
   std::vector<std::string> keys;
   std::string body = "<Delete>";
   for (uint32_t i = 0; i < op.size; ++i) {
-    keys.push_back(key_name((op.key + i) % kKeysPerBucket));
-    body += fmt::format("<Object><Key>{}</Key></Object>", keys.back());
+    std::string key = key_of((op.key + i) % kKeysPerBucket);
+    if (!fits_xml(key)) {
+      if (op.size > 1) continue;
+      key = key_of(0);
+    }
+    body += fmt::format("<Object><Key>{}</Key></Object>", xml_escape(key));
+    keys.push_back(std::move(key));
   }
   const History::Start start = history_.begin();
   S3Answer answer = client.s3->post(node, fmt::format("/{}?delete", bucket), body + "</Delete>");
@@ -117,7 +122,7 @@ S3Answer Workload::remove_many(Client& client, const Op& op, const Endpoint& nod
   for (const std::string& error : xml_elements(answer.body, "Error")) {
     const auto key = xml_elements(error, "Key");
     const auto code = xml_elements(error, "Code");
-    if (key.size() == 1 && code.size() == 1) errors[key.front()] = code.front();
+    if (key.size() == 1 && code.size() == 1) errors[xml_unescape(key.front())] = code.front();
   }
   const size_t done = xml_elements(answer.body, "Deleted").size();
   if (done + errors.size() != keys.size()) {

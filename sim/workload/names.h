@@ -10,25 +10,13 @@
 #include "base/digest.h"
 #include "base/rng.h"
 #include "sim/plan/plan.h"
+#include "sim/workload/keys.h"
 #include "sim/workload/workload.h"
 
 namespace drumlin::sim {
 
 inline constexpr int kAttempts = 3;
 inline constexpr Duration kPause = 200ms;
-
-inline std::string bucket_name(uint32_t number) {
-  return fmt::format("bucket-{}", number);
-}
-
-// A few in "folders", so that listings meet delimiters and slashes in keys.
-inline std::string key_name(uint32_t number) {
-  return number % 4 == 3 ? fmt::format("dir/key-{:02}", number) : fmt::format("key-{:02}", number);
-}
-
-inline std::string object_target(const Op& op) {
-  return fmt::format("/{}/{}", bucket_name(op.bucket), key_name(op.key));
-}
 
 // The body that goes with an id: whoever sees the id can tell what must be in it.
 inline std::string body_of(std::string_view id, size_t bytes) {
@@ -48,8 +36,14 @@ inline std::string unquoted(std::string_view etag) {
   return std::string(etag);
 }
 
+// The answer to HEAD has no body to say so; no client of a plan deserves a 403 for another reason.
+inline bool too_skewed(const S3Answer& answer) {
+  return answer.status == 403 && (answer.code == "RequestTimeTooSkewed" || answer.code.empty());
+}
+
 // A node that says so, or does not speak, may be the wrong one: another may know better.
 inline bool worth_another_node(const S3Answer& answer) {
+  if (too_skewed(answer)) return true;
   return answer.outcome == Outcome::kNotDone && (answer.status == 0 || answer.status == 503);
 }
 

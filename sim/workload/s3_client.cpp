@@ -132,12 +132,11 @@ S3Answer S3Client::post(const Endpoint& node, const std::string& target, std::st
   return send(node, std::move(head), body);
 }
 
-S3Answer S3Client::put(const Endpoint& node, std::string_view bucket, std::string_view key,
-                       std::string_view body, std::string_view id, Encoding encoding,
-                       const http::Headers& more) {
+S3Answer S3Client::put(const Endpoint& node, const std::string& target, std::string_view body,
+                       std::string_view id, Encoding encoding, const http::Headers& more) {
   http::RequestHead head;
   head.method = "PUT";
-  head.target = fmt::format("/{}/{}?x-id=PutObject", bucket, key);
+  head.target = target + "?x-id=PutObject";
   head.headers = {
       {"Host", node.to_string()}, {"Content-Type", "application/x-drumlin"}, {"x-amz-meta-id", id}};
   for (const http::Header& header : more)

@@ -34,9 +34,8 @@ class S3Client {
 
   // All yield, at most kPatience.
   static constexpr Duration kPatience = 8s;
-  S3Answer put(const Endpoint& node, std::string_view bucket, std::string_view key,
-               std::string_view body, std::string_view id, Encoding encoding,
-               const http::Headers& more = {});
+  S3Answer put(const Endpoint& node, const std::string& target, std::string_view body,
+               std::string_view id, Encoding encoding, const http::Headers& more = {});
   // With the body's MD5, for the operations that want a digest.
   S3Answer post(const Endpoint& node, const std::string& target, std::string_view body);
   S3Answer call(const Endpoint& node, std::string_view method, const std::string& target,

@@ -7,23 +7,29 @@
 #include <cstdio>
 
 #include "base/digest.h"
+#include "http/date.h"
 #include "sim/workload/names.h"
 
 namespace drumlin::sim {
 namespace {
 
-// The keys of a page of either version: well-formed, no more than asked for, full if there is more.
+// The keys of a page of either version, encoded: well-formed, no more than asked for, full if there is more.
 bool parse_items(const std::string& xml, size_t max_keys, History::Page& page) {
+  for (const std::string& inner : xml_elements(xml, "CommonPrefixes")) {
+    const auto prefix = xml_elements(inner, "Prefix");
+    if (prefix.size() != 1) return false;
+    page.prefixes.push_back(uri_decode(prefix.front()));
+  }
   const auto keys = xml_elements(xml, "Key");
   const auto etags = xml_elements(xml, "ETag");
   const auto sizes = xml_elements(xml, "Size");
   const auto truncated = xml_elements(xml, "IsTruncated");
   if (keys.size() != etags.size() || keys.size() != sizes.size() || truncated.size() != 1 ||
-      keys.size() > max_keys) {
+      keys.size() + page.prefixes.size() > max_keys) {
     return false;
   }
   page.truncated = truncated.front() == "true";
-  if (page.truncated && keys.size() != max_keys) return false;
+  if (page.truncated && keys.size() + page.prefixes.size() != max_keys) return false;
   for (size_t i = 0; i < keys.size(); ++i) {
     std::string etag = etags[i];
     // "&quot;" or a bare quote, as the XML writer likes.
@@ -32,7 +38,7 @@ bool parse_items(const std::string& xml, size_t max_keys, History::Page& page) {
       etag.erase(at, 6);
     uint64_t size = 0;
     std::from_chars(sizes[i].data(), sizes[i].data() + sizes[i].size(), size);
-    page.items.push_back({keys[i], etag, size});
+    page.items.push_back({uri_decode(keys[i]), etag, size});
   }
   return true;
 }
@@ -41,7 +47,7 @@ bool parse_items(const std::string& xml, size_t max_keys, History::Page& page) {
 bool parse_page(const std::string& xml, size_t max_keys, History::Page& page, std::string& token) {
   if (!parse_items(xml, max_keys, page)) return false;
   const auto tokens = xml_elements(xml, "NextContinuationToken");
-  const std::vector<std::string> count = {std::to_string(page.items.size())};
+  const std::vector<std::string> count = {std::to_string(page.items.size() + page.prefixes.size())};
   if (page.truncated) token = tokens.empty() ? "" : tokens.front();
   return xml_elements(xml, "KeyCount") == count && page.truncated == (tokens.size() == 1);
 }
@@ -70,12 +76,62 @@ struct Workload::Asked {
   }
 };
 
+// Whose clock is more than 15 minutes from the client's must refuse, and nobody else may.
+class Workload::ClockWatch {
+ public:
+  ClockWatch(Workload& workload, Runtime& client, uint32_t node)
+      : workload_(workload),
+        client_(client),
+        machine_(workload.cluster_.machine(node)),
+        changes_(machine_.clock_changes()),
+        far_(far()),
+        near_(near()) {}
+
+  void check(const S3Answer& answer) {
+    workload_.verdict_.evaluated("skew");
+    // Set while the request was on its way: either may be right.
+    if (machine_.clock_changes() != changes_) return;
+    const bool refused = too_skewed(answer);
+    const bool served = answer.status != 0 && !refused && answer.status < 500;
+    if (refused) workload_.world_.chaos().reached("s3.request_too_skewed");
+    if ((refused && near_ && near()) || (served && far_ && far())) {
+      workload_.verdict_.safety(
+          "skew",
+          fmt::format("node {} is {} s away from the client and answered {} {}",
+                      machine_.id().value(), to_seconds(skew()), answer.status, answer.code));
+    }
+  }
+
+ private:
+  Duration skew() const {
+    const World& world = workload_.world_;
+    const WallTime node =
+        world.options().epoch + world.now().time_since_epoch() + machine_.wall_error();
+    const WallTime client = client_.clock().wall();
+    return node > client ? node - client : client - node;
+  }
+  // With room for what the request takes.
+  bool far() const { return skew() > 15min + 10s; }
+  bool near() const { return skew() < 15min - 10s; }
+
+  Workload& workload_;
+  Runtime& client_;
+  Machine& machine_;
+  const uint64_t changes_;
+  const bool far_;
+  const bool near_;
+};
+
 Workload::Workload(World& world, const Plan& plan, Cluster& cluster, History& history,
                    Verdict& verdict)
     : world_(world), plan_(plan), cluster_(cluster), history_(history), verdict_(verdict) {
   for (uint32_t c = 0; c <= plan.clients; ++c) {  // one more: for prepare() and read_back()
     clients_.push_back(
         std::make_unique<Client>(world.client_runtime(fmt::format("client-{}", c)), c));
+    Rng clock = world.stream(fmt::format("client clock/{}", c));
+    const Duration skew = std::chrono::seconds(plan.client_skew_s);
+    world.set_client_clock(clients_.back()->runtime,
+                           clock.duration_between(Duration(0), 2 * skew) - skew);
   }
 }
 
@@ -167,6 +223,7 @@ void Workload::persist(Client& client, const Op& op) {
 S3Answer Workload::perform(Client& client, const Op& op, uint32_t node_number) {
   const Endpoint node = cluster_.s3(node_number);
   S3Answer answer;
+  ClockWatch clocks(*this, client.runtime, node_number);
   switch (op.kind) {
     case OpKind::kPut:
       answer = put(client, op, node);
@@ -200,6 +257,10 @@ S3Answer Workload::perform(Client& client, const Op& op, uint32_t node_number) {
   }
   world_.trace().event(world_.now(), 1000 + client.number, "op.end", static_cast<uint64_t>(op.kind),
                        static_cast<uint64_t>(answer.status), answer.code);
+  // A conditional write has chosen its own nodes.
+  const bool elsewhere = op.kind == OpKind::kPutAbsent || op.kind == OpKind::kPutMatch ||
+                         op.kind == OpKind::kDeleteMatch;
+  if (!elsewhere) clocks.check(answer);
   check_answer(op, answer);
   return answer;
 }
@@ -214,7 +275,7 @@ void Workload::check_answer(const Op& op, const S3Answer& answer) {
   const bool honest_500 =
       answer.status == 500 && !read && answer.headers.get("x-drumlin-outcome") == "unknown";
   const bool client_error = answer.status >= 400 && answer.status < 500;
-  const bool expected = answer.status == 404 || answer.status == 409 ||
+  const bool expected = too_skewed(answer) || answer.status == 404 || answer.status == 409 ||
                         (answer.status == 416 && op.kind == OpKind::kGet && op.size > 0) ||
                         (answer.status == 412 && conditional);
   verdict_.evaluated("answer");
@@ -232,18 +293,25 @@ void Workload::note_bucket(const History::Start& start, const Op& op, const S3An
   if (answer.ok()) history_.saw_bucket(start, bucket_name(op.bucket), true);
 }
 
+std::string Workload::key_of(uint32_t number) const {
+  return key_name(number, plan_.odd_keys != 0);
+}
+
+std::string Workload::object_target(const Op& op) const {
+  return fmt::format("/{}/{}", bucket_name(op.bucket), uri_encode(key_of(op.key), true));
+}
+
 S3Answer Workload::put(Client& client, const Op& op, const Endpoint& node) {
   const std::string id = fmt::format("c{}-{}", client.number, client.puts++);
   const std::string body = body_of(id, op.size);
   const std::string etag = hex(as_view(md5(body)));
-  const History::Start start = history_.begin(bucket_name(op.bucket), key_name(op.key));
-  S3Answer answer =
-      client.s3->put(node, bucket_name(op.bucket), key_name(op.key), body, id, op.encoding);
+  const History::Start start = history_.begin(bucket_name(op.bucket), key_of(op.key));
+  S3Answer answer = client.s3->put(node, object_target(op), body, id, op.encoding);
   if (answer.ok() && unquoted(answer.headers.get("ETag")) != etag) {
     verdict_.safety("body",
                     fmt::format("put of {} answered with ETag {}", id, answer.headers.get("ETag")));
   }
-  history_.wrote(start, bucket_name(op.bucket), key_name(op.key), History::Value{id, etag, op.size},
+  history_.wrote(start, bucket_name(op.bucket), key_of(op.key), History::Value{id, etag, op.size},
                  answer.outcome, answer.version);
   if (answer.ok()) etags_[object_target(op)] = etag;
   note_bucket(start, op, answer);
@@ -270,7 +338,7 @@ S3Answer Workload::get(Client& client, const Op& op, const Endpoint& node) {
   http::Headers headers;
   if (!asked.header.empty()) headers.append("Range", asked.header);
   const std::string bucket = bucket_name(op.bucket);
-  const std::string key = key_name(op.key);
+  const std::string key = key_of(op.key);
   const History::Start start = history_.begin(bucket, key);
   S3Answer answer = client.s3->call(node, head ? "HEAD" : "GET", object_target(op), headers);
   if (answer.ok() || answer.status == 416) {
@@ -299,6 +367,9 @@ S3Answer Workload::get(Client& client, const Op& op, const Endpoint& node) {
                                  unquoted(answer.headers.get("ETag")), size};
       if (!head) check_body(asked, answer, value);
       etags_[object_target(op)] = value.etag;
+      const auto modified = http::parse_date(answer.headers.get("Last-Modified"));
+      if (!modified) verdict_.safety("answer", "a GET without Last-Modified");
+      if (modified) history_.saw_time(bucket, key, answer.version, *modified);
       history_.read(start, bucket, key, value, answer.version);
     }
   } else if (answer.status == 404 && answer.headers.has("x-drumlin-version")) {
@@ -309,9 +380,9 @@ S3Answer Workload::get(Client& client, const Op& op, const Endpoint& node) {
 }
 
 S3Answer Workload::remove(Client& client, const Op& op, const Endpoint& node) {
-  const History::Start start = history_.begin(bucket_name(op.bucket), key_name(op.key));
+  const History::Start start = history_.begin(bucket_name(op.bucket), key_of(op.key));
   S3Answer answer = client.s3->call(node, "DELETE", object_target(op));
-  history_.wrote(start, bucket_name(op.bucket), key_name(op.key), std::nullopt, answer.outcome,
+  history_.wrote(start, bucket_name(op.bucket), key_of(op.key), std::nullopt, answer.outcome,
                  answer.version);
   note_bucket(start, op, answer);
   return answer;
@@ -319,25 +390,28 @@ S3Answer Workload::remove(Client& client, const Op& op, const Endpoint& node) {
 
 // From the beginning, below a prefix, or behind a key; page by page to the end.
 S3Answer Workload::list(Client& client, const Op& op, const Endpoint& node) {
-  const std::string prefix = op.key % 3 == 1 ? "dir/" : "";
-  std::string after = op.key % 3 == 2 ? key_name(op.key) : "";
-  const std::string base = fmt::format("/{}?list-type=2&max-keys={}{}", bucket_name(op.bucket),
-                                       op.size, prefix.empty() ? "" : "&prefix=dir%2F");
+  History::Page asked;
+  asked.prefix = op.key % 3 == 1 ? "dir/" : "";
+  asked.delimiter = op.key % 4 == 2 ? "/" : "";
+  asked.after = op.key % 3 == 2 ? key_of(op.key) : "";
+  std::string base =
+      fmt::format("/{}?list-type=2&encoding-type=url&max-keys={}", bucket_name(op.bucket), op.size);
+  if (!asked.prefix.empty()) base += "&prefix=" + uri_encode(asked.prefix, false);
+  if (!asked.delimiter.empty()) base += "&delimiter=" + uri_encode(asked.delimiter, false);
   std::string target = base;
-  if (!after.empty())
-    target += "&start-after=" + (op.key % 4 == 3 ? "dir%2F" + after.substr(4) : after);
+  if (!asked.after.empty()) target += "&start-after=" + uri_encode(asked.after, false);
   for (;;) {
     const History::Start start = history_.begin();
     S3Answer answer = client.s3->call(node, "GET", target);
     note_bucket(start, op, answer);
     if (!answer.ok()) return answer;
-    History::Page page{prefix, after, {}, false};
+    History::Page page = asked;
     std::string token;
     if (!parse_page(answer.body, op.size, page, token)) {
       verdict_.safety("listing", fmt::format("a malformed page of {}: {}", target, answer.body));
       return answer;
     }
-    if (page.truncated) after = page.items.back().key;
+    if (page.truncated) asked.goes_on_after(page);
     const bool more = page.truncated;
     history_.listed(start, bucket_name(op.bucket), std::move(page));
     if (!more) return answer;
@@ -348,14 +422,15 @@ S3Answer Workload::list(Client& client, const Op& op, const Endpoint& node) {
 S3Answer Workload::list_v1(Client& client, const Op& op, const Endpoint& node) {
   std::string after;
   for (;;) {
-    std::string target = fmt::format("/{}?max-keys={}&marker=", bucket_name(op.bucket), op.size);
-    for (const char c : after)
-      target += c == '/' ? "%2F" : std::string(1, c);
+    const std::string target =
+        fmt::format("/{}?encoding-type=url&max-keys={}&marker={}", bucket_name(op.bucket), op.size,
+                    uri_encode(after, false));
     const History::Start start = history_.begin();
     S3Answer answer = client.s3->call(node, "GET", target);
     note_bucket(start, op, answer);
     if (!answer.ok()) return answer;
-    History::Page page{"", after, {}, false};
+    History::Page page;
+    page.after = after;
     if (!parse_items(answer.body, op.size, page)) {
       verdict_.safety("listing", fmt::format("a malformed page of {}: {}", target, answer.body));
       return answer;

@@ -63,6 +63,9 @@ class Workload {
   void note_conditional(const History::Start& start, const Op& op, const Conditional& write,
                         const S3Answer& answer);
   void check_answer(const Op& op, const S3Answer& answer);
+  class ClockWatch;
+  std::string key_of(uint32_t number) const;
+  std::string object_target(const Op& op) const;
   void note_bucket(const History::Start& start, const Op& op, const S3Answer& answer);
   void check_body(const Asked& asked, const S3Answer& answer, const History::Value& value);
   void persist(Client& client, const Op& op);

@@ -33,6 +33,9 @@ class PosixFile final : public File {
     return pool_.ask([&] { return file_->preallocate(size); });
   }
   Result<uint64_t> size() override { return file_->size(); }  // in memory for an open file
+  Status drop_cache() override {
+    return pool_.ask([&] { return file_->drop_cache(); });
+  }
 
  private:
   std::unique_ptr<BlockingPosixFile> file_;

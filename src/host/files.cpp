@@ -127,6 +127,11 @@ Result<uint64_t> BlockingPosixFile::size() {
   return static_cast<uint64_t>(info.st_size);
 }
 
+Status BlockingPosixFile::drop_cache() {
+  const int r = ::posix_fadvise(fd_.get(), 0, 0, POSIX_FADV_DONTNEED);
+  return r == 0 ? Status() : error("drop the cache of", r);
+}
+
 Result<std::unique_ptr<BlockingPosixFile>> BlockingPosixDisk::open_posix(std::string_view path,
                                                                          OpenMode mode) {
   DRUMLIN_ASSIGN(std::string name, checked(path));

@@ -17,6 +17,7 @@ class BlockingPosixFile final : public BlockingFile {
   Status truncate(uint64_t size) override;
   Status preallocate(uint64_t size) override;
   Result<uint64_t> size() override;
+  Status drop_cache() override;
 
   // True if the page cache had all of it: `into` is full. Never waits for the device. Otherwise
   // `into` may hold anything.

@@ -91,6 +91,7 @@ void Server::accept_loop() {
       (void)runtime_.sleep_for(100ms);
       continue;
     }
+    runtime_.buggify_delay("http.slow_accept", 50ms);
     if (stopping_) return;
     const bool full = serving_ >= limits_.max_connections;
     if (full && refusing_ >= kMaxRefusing) continue;  // closes it
@@ -117,7 +118,9 @@ void Server::serve(std::unique_ptr<Stream> stream, bool refused) {
     next = serve_request(connection);
     // Pipelined requests need no wait between them: others get their turn.
     if (next == Next::kRequest) runtime_.scheduler().yield();
-    if (next == Next::kRequest && stopping_) next = Next::kLinger;
+    // A server may close between two requests whenever it likes.
+    const bool closes = stopping_ || runtime_.buggify("http.close_kept_alive");
+    if (next == Next::kRequest && closes) next = Next::kLinger;
     connection.in_exchange = next != Next::kRequest;
   }
   if (next == Next::kLinger) linger(*stream);

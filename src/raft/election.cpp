@@ -111,7 +111,9 @@ void Raft::check_quorum() {
   for (auto& [peer, progress] : progress_) {
     if (std::exchange(progress.recently_active, false)) ++active;
   }
-  if (active < majority_of(config_.voters.size())) become_follower(term_, NodeId());
+  if (active >= majority_of(config_.voters.size())) return;
+  probe("raft.quorum_lost");
+  become_follower(term_, NodeId());
 }
 
 bool Raft::in_lease() const {
@@ -127,7 +129,11 @@ bool Raft::up_to_date(const Message& m) const {
 void Raft::handle_vote_request(const Message& m) {
   const bool pre = m.type == MessageType::kPreVote;
   // Whoever hears from a leader has no reason to elect another.
-  if (m.term > term_ && in_lease()) return;
+  if (m.term > term_ && in_lease()) {
+    probe("raft.vote_refused_by_lease");
+    return;
+  }
+  if (m.term >= term_ && !up_to_date(m)) probe("raft.vote_refused_by_log");
   if (!pre && m.term > term_) become_follower(m.term, NodeId());
   Message reply;
   reply.type = pre ? MessageType::kPreVoteReply : MessageType::kVoteReply;
@@ -169,6 +175,7 @@ void Raft::count_votes() {
       }
       break;
     case Tally::kLost:
+      probe("raft.election_lost");
       become_follower(term_, NodeId());
       break;
   }

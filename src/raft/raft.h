@@ -18,6 +18,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/probe.h"
 #include "base/rng.h"
 #include "base/status.h"
 #include "raft/log.h"
@@ -71,6 +72,7 @@ class Raft {
     size_t max_inflight_messages = 256;
     size_t max_uncommitted_bytes = 64u << 20;
     Rng rng{0};
+    ProbeSink* probes = nullptr;
   };
 
   // From what the disk holds: all of `log` is durable; `commit` is known to be committed (applied).
@@ -155,6 +157,7 @@ class Raft {
   void send(Message message);
   void release_gated();
   bool is_voter(NodeId node) const;
+  void probe(std::string_view name) const { drumlin::probe(config_.probes, name); }
   bool alone() const { return config_.voters.size() == 1; }
   Output& output() {
     has_output_ = true;

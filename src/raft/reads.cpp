@@ -41,6 +41,7 @@ void Raft::handle_heartbeat_reply(const Message& m) {
     progress.probe_sent = false;
   } else if (progress.match < log_.last_index() && !progress.fetching &&
              (!may_send(progress) || progress.next > log_.last_index())) {
+    probe("raft.window_checked");
     send_check(m.from, progress);
   }
   send_appends(m.from);
@@ -82,6 +83,7 @@ void Raft::end_read_round() {
 }
 
 void Raft::fail_reads() {
+  if (!reads_in_round_.empty() || !reads_waiting_.empty()) probe("raft.reads_failed");
   for (const PendingRead& read : std::exchange(reads_in_round_, {})) {
     output().reads_failed.push_back(read.id);
   }

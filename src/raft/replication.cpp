@@ -40,6 +40,8 @@ void Raft::hand_to_log(Entry entry) {
 void Raft::truncate_from(LogIndex first) {
   DRUMLIN_CHECK_GT(first, commit_);
   DRUMLIN_CHECK(role_ != Role::kLeader);
+  probe("raft.conflict_truncated");
+  if (!pending_.empty() && pending_.back().last >= first) probe("raft.pending_append_cut");
   log_.truncate_from(first);
   const LogIndex kept = first - 1;
   durable_ = std::min(durable_, kept);
@@ -97,6 +99,7 @@ void Raft::handle_append(Message& m) {
 }
 
 void Raft::reject_append(const Message& m) {
+  probe("raft.append_rejected");
   Message reply;
   reply.type = MessageType::kAppendReply;
   reply.to = m.from;
@@ -154,6 +157,7 @@ void Raft::send_appends(NodeId to) {
   while (may_send(progress) && progress.next <= log_.last_index()) {
     std::vector<Entry> entries = log_.entries(progress.next, config_.max_append_bytes);
     if (entries.empty()) {
+      probe("raft.entries_not_cached");
       progress.fetching = true;
       output().fetches.push_back({progress.next, log_.last_index(), config_.max_append_bytes, to});
       return;
@@ -209,7 +213,11 @@ void Raft::commit_by_majority() {
   for (const auto& [peer, progress] : progress_)
     reached.push_back(progress.match);
   const LogIndex index = majority_reached(std::move(reached));
-  if (index <= commit_ || log_.term_at(index) != term_) return;
+  if (index <= commit_) return;
+  if (log_.term_at(index) != term_) {
+    probe("raft.former_term_not_counted");
+    return;
+  }
   advance_commit(index);
   begin_read_round();
 }

@@ -35,6 +35,7 @@ Extent resolve(const BodyRange& range, uint64_t size) {
 
 Result<std::unique_ptr<Applier>> Applier::open(Services& services, uint32_t shard) {
   std::unique_ptr<Applier> out(new Applier(services, shard));
+  out->shard_.set_probes(services.runtime.probes());
   const auto view = services.kv.snapshot(kv::Access::kBlocking);
   DRUMLIN_TRY(out->shard_.load(*view).with_context("shard " + std::to_string(shard)));
   return out;
@@ -42,6 +43,7 @@ Result<std::unique_ptr<Applier>> Applier::open(Services& services, uint32_t shar
 
 Status Applier::try_apply(const raft::Entry& entry, std::string& reply) {
   DRUMLIN_CHECK(!locked());
+  if (services_.runtime.buggify("kv.write_would_block")) return {Code::kWouldBlock, "buggify"};
   const Status status = apply_on(services_.kv, kv::Access::kNonBlocking, entry, reply);
   if (status.is(Code::kWouldBlock)) return status;
   if (!status.ok()) broken(status);
@@ -89,9 +91,9 @@ void Applier::broken(const Status& why) {
 }
 
 Result<QueryReply> Applier::query(const QueryRequest& request) {
-  if (!locked()) {
+  if (!locked() && !services_.runtime.buggify("kv.read_would_block")) {
     auto reply = query_on(services_.kv, request);
-    if (!reply.is(Code::kWouldBlock)) return reply;
+    if (!reply.is(Code::kWouldBlock)) return or_broken(std::move(reply));
   }
   const Mutex::Guard guard(busy_);
   Result<QueryReply> reply = Status(Code::kCancelled);
@@ -99,6 +101,13 @@ Result<QueryReply> Applier::query(const QueryRequest& request) {
     const auto view = services_.kv.snapshot(kv::Access::kBlocking);
     reply = query_on(*view, request);
   });
+  return or_broken(std::move(reply));
+}
+
+// A disk that does not give back what it holds is no better for reads than for writes: another replica leads
+// as soon as this node is gone.
+Result<QueryReply> Applier::or_broken(Result<QueryReply> reply) {
+  if (reply.is(Code::kIo)) broken(reply.status());
   return reply;
 }
 

@@ -46,6 +46,7 @@ class Applier {
                   std::string& reply);
   Result<QueryReply> query_on(const kv::View& view, const QueryRequest& request) const;
   [[noreturn]] void broken(const Status& why);
+  Result<QueryReply> or_broken(Result<QueryReply> reply);
 
   // A snapshot will fill a new generation of the shard and flip it; until then there is one.
   static constexpr uint32_t kGeneration = 1;

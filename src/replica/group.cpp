@@ -98,6 +98,7 @@ Result<LogIndex> Group::read_barrier(Instant deadline) {
   loop_.wake(*this);
   while (!read.finished) {
     if (read.done.wait(deadline) != Wake::kNotified) {
+      services_.runtime.probe("replica.read_not_confirmed");
       return Status(Code::kTimeout, "no quorum confirmed the read in time");
     }
   }
@@ -190,8 +191,11 @@ void Group::append(raft::Output::Append batch) {
 
 void Group::fetch(const raft::Output::Fetch& wanted) {
   services_.runtime.spawn("fetch", [this, wanted] {
+    services_.runtime.probe("replica.entries_read_back");
+    services_.runtime.buggify_delay("replica.slow_fetch", 100ms);
     auto records = services_.wal.read(id_, wanted.first, wanted.last, wanted.max_bytes);
     if (stopped_) return;
+    if (services_.runtime.buggify("replica.fetch_fails")) records = Status(Code::kIo, "buggify");
     std::vector<raft::Entry> entries;
     if (!records.ok() && records.is(Code::kCorrupt)) {
       services_.runtime.halt("the log cannot be read back: " + records.status().to_string());
@@ -250,9 +254,11 @@ LogIndex Group::may_apply() const {
 
 void Group::apply_committed() {
   size_t bytes = 0;
+  const size_t most =
+      services_.runtime.buggify("replica.short_turns", kEntriesPerTurn, size_t{1}, size_t{3});
   for (size_t n = 0; applied() < may_apply(); ++n) {
     if (applying_slowly_) return;
-    if (n >= kEntriesPerTurn || bytes >= kBytesPerTurn) {
+    if (n >= most || bytes >= kBytesPerTurn) {
       loop_.wake(*this);
       return;
     }
@@ -271,6 +277,7 @@ void Group::apply_committed() {
 // One round of what the reactor could not do itself: read entries back from the log, apply them off
 // the reactor. Then the loop may try again.
 void Group::apply_slowly() {
+  services_.runtime.probe("replica.applied_slowly");
   std::vector<raft::Entry> entries;
   if (const auto entry = core_->log().cached(applied() + 1)) {
     entries.push_back(*entry);
@@ -305,6 +312,7 @@ void Group::finish_apply(const raft::Entry& entry, std::string reply) {
     if (it->first.term == entry.term) {
       it->second->finish({}, reply);
     } else {
+      services_.runtime.probe("replica.proposal_superseded");
       it->second->finish({Code::kUnavailable, "superseded by another leader"});
     }
   }
@@ -316,7 +324,9 @@ void Group::finish_apply(const raft::Entry& entry, std::string reply) {
 void Group::abandon_proposals() {
   lost_leadership_ = kNever;
   for (auto& [key, proposal] : proposals_) {
-    if (key.index > applied()) proposal->finish({Code::kOutcomeUnknown, "the leader changed"});
+    if (key.index <= applied()) continue;
+    services_.runtime.probe("replica.proposal_abandoned");
+    proposal->finish({Code::kOutcomeUnknown, "the leader changed"});
   }
 }
 

@@ -68,6 +68,7 @@ Status ReplicaSet::open(RecoveredLogs& logs) {
     config.max_inflight_bytes = services_.options.append_inflight_bytes;
     config.max_inflight_messages = services_.options.append_inflight_messages;
     config.max_uncommitted_bytes = services_.options.uncommitted_bytes;
+    config.probes = services_.runtime.probes();
     config.rng = services_.runtime.random().stream("raft/" + id.to_string());
     const auto slot = services_.hard_states.get(id);
     if (services_.watch != nullptr) services_.watch->recovered(id, {slot.term, slot.vote}, log);
@@ -138,6 +139,7 @@ void ReplicaSet::drive() {
       post(group->id(), messages);
     }
     turn.clear();
+    services_.runtime.buggify_delay("replica.pause_before_send", 20ms);
     send_all();
     // Others have their turn too: a busy group must not starve disk and network.
     services_.runtime.scheduler().yield();
@@ -159,12 +161,18 @@ void ReplicaSet::post(GroupId group, std::vector<raft::Message>& messages) {
   messages.clear();
 }
 
+// A connection that breaks loses frames; one that is made again after a time-out may repeat some.
+void ReplicaSet::send_frame(NodeId to, rpc::Lane lane, uint8_t kind, std::string payload) {
+  rpc::Peer& peer = *peers_.at(to);
+  if (services_.runtime.buggify("replica.lose_frame")) return;
+  if (services_.runtime.buggify("replica.repeat_frame")) peer.send(lane, kind, payload);
+  if (!peer.send(lane, kind, std::move(payload))) messages_dropped_.Increment();
+}
+
 void ReplicaSet::send_bulk(NodeId to, Outbox& outbox) {
   messages_sent_.Increment(static_cast<double>(outbox.bulk.size()));
   frames_sent_.Increment();
-  if (!peers_.at(to)->send(rpc::Lane::kBulk, kRaftBulk, encode_batch(outbox.bulk))) {
-    messages_dropped_.Increment();
-  }
+  send_frame(to, rpc::Lane::kBulk, kRaftBulk, encode_batch(outbox.bulk));
   outbox.bulk.clear();
   outbox.bulk_bytes = 0;
 }
@@ -175,9 +183,7 @@ void ReplicaSet::send_all() {
     if (outbox.control.empty()) continue;
     messages_sent_.Increment(static_cast<double>(outbox.control.size()));
     frames_sent_.Increment();
-    if (!peers_.at(to)->send(rpc::Lane::kControl, kRaftControl, encode_batch(outbox.control))) {
-      messages_dropped_.Increment();
-    }
+    send_frame(to, rpc::Lane::kControl, kRaftControl, encode_batch(outbox.control));
     outbox.control.clear();
   }
 }
@@ -185,6 +191,7 @@ void ReplicaSet::send_all() {
 void ReplicaSet::tick_loop() {
   Instant next = after(services_.runtime.clock(), services_.options.tick);
   while (services_.runtime.sleep_until(next, &stopping_).ok()) {
+    services_.runtime.buggify_delay("replica.late_tick", 300ms);
     if (stopping_.cancelled()) return;
     if (admitted_) {
       for (auto& [id, group] : groups_)

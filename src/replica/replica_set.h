@@ -87,6 +87,7 @@ class ReplicaSet : public rpc::Handler, private Loop {
   void tick_loop();
   void flush_loop();
   void post(GroupId group, std::vector<raft::Message>& messages);
+  void send_frame(NodeId to, rpc::Lane lane, uint8_t kind, std::string payload);
   void send_bulk(NodeId to, Outbox& outbox);
   void send_all();
 

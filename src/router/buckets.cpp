@@ -99,7 +99,9 @@ Result<BucketRecord> Buckets::record(std::string_view name, Instant deadline) {
 }
 
 void Buckets::remember(const BucketRecord& bucket) {
-  if (known_.size() >= kRememberedBuckets) known_.clear();
+  const size_t most =
+      runtime_.buggify("router.few_remembered_buckets", kRememberedBuckets, size_t{1}, size_t{1});
+  if (known_.size() >= most) known_.clear();
   known_.insert_or_assign(bucket.name, bucket);
 }
 
@@ -223,6 +225,7 @@ Status Buckets::close_and_decide(const BucketRecord& bucket, Instant deadline) {
 // Another driver (a sweep, or a second delete) has decided about `bucket` while we were closing its
 // rows. Our caller hears what became of it.
 Status Buckets::decided_elsewhere(const BucketRecord& bucket, Instant deadline) {
+  runtime_.probe("bucket.decided_elsewhere");
   const auto now = record(bucket.name, deadline);
   if (now.is(Code::kNotFound)) return {};
   if (!now.ok()) return now.status();
@@ -272,6 +275,7 @@ Status Buckets::finish_reopen(const BucketRecord& bucket, Instant deadline) {
 }
 
 Status Buckets::roll_forward(const BucketRecord& bucket, Instant deadline) {
+  runtime_.probe("bucket.rolled_forward");
   switch (bucket.state) {
     case BucketState::kCreating:
       return finish_create(bucket, deadline);

@@ -47,7 +47,10 @@ void Router::stop() {
 }
 
 void Router::sweep_loop() {
-  while (runtime_.sleep_for(kSweepEvery, &stopping_).ok()) {
+  const auto pause = [this] {
+    return runtime_.buggify("router.early_sweep", kSweepEvery, 10ms, 500ms);
+  };
+  while (runtime_.sleep_for(pause(), &stopping_).ok()) {
     if (local_.leader(0) != origin_.node) continue;
     const Status swept = buckets_.sweep(after(runtime_.clock(), kSweepEvery));
     if (!swept.ok()) {
@@ -81,6 +84,7 @@ Result<T> Router::with_bucket(std::string_view bucket, Instant deadline, Use&& u
   DRUMLIN_ASSIGN(shard::BucketRecord record, buckets_.lookup(bucket, /*fresh=*/false, deadline));
   Result<T> answer = use(record);
   if (!answer.is(Code::kAborted)) return answer;
+  runtime_.probe("router.stale_bucket_record");
   // The record that we remembered may be of a former life, or the bucket is changing right now.
   const shard::BucketRecord used = record;
   DRUMLIN_ASSIGN(record, buckets_.lookup(bucket, /*fresh=*/true, deadline));

@@ -21,6 +21,7 @@ class ShardClient::Search {
   Search(ShardClient& client, uint32_t shard) : client_(client), shard_(shard) {}
 
   NodeId next() {
+    if (client_.runtime_.buggify("router.forget_leader")) client_.leaders_[shard_] = NodeId();
     const NodeId known = client_.leaders_[shard_];
     if (known != NodeId()) return known;
     const NodeId local = client_.local_.leader(shard_);
@@ -48,7 +49,9 @@ class ShardClient::Search {
   }
 
   Duration attempt_time() const {
-    return std::min(kAttemptMax, kAttemptMin * (1 << std::min<size_t>(failures_, 4)));
+    const Duration usual =
+        std::min(kAttemptMax, kAttemptMin * (1 << std::min<size_t>(failures_, 4)));
+    return client_.runtime_.buggify("router.short_attempt", usual, 1ms, 100ms);
   }
 
   Duration pause() {
@@ -99,6 +102,10 @@ Result<T> ShardClient::search(uint32_t shard, Instant deadline, bool write, Atte
                               ? deadline
                               : std::min(deadline, after(runtime_.clock(), search.attempt_time()));
     Result<T> answer = attempt(node, limit);
+    // As if it had been lost on its way: asking again must do no harm.
+    if (answer.ok() && runtime_.buggify("router.lose_answer")) {
+      answer = Status(write ? Code::kOutcomeUnknown : Code::kTimeout, "buggify");
+    }
     if (answer.ok()) {
       leaders_[shard] = node;
       return answer;
@@ -113,6 +120,7 @@ Result<T> ShardClient::search(uint32_t shard, Instant deadline, bool write, Atte
         break;
       case Code::kOutcomeUnknown:
         uncertain = true;
+        runtime_.probe("router.asked_again_after_unknown");
         break;
       case Code::kExhausted:
         if (!uncertain) return last;

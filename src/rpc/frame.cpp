@@ -57,15 +57,24 @@ Status FrameStream::write(std::span<const Frame> frames) {
   return stream_->write_all(pieces);
 }
 
+Result<size_t> FrameStream::read_some(std::span<char> into) {
+  if (clock_ != nullptr) stream_->set_read_deadline(after(*clock_, patience_));
+  return stream_->read_some(into);
+}
+
 // Small frames come many to a read; a large payload goes straight to where it belongs.
 Status FrameStream::read_exact(std::span<char> into) {
   constexpr size_t kReadAheadBytes = 32 * 1024;
   if (buffer_.empty()) buffer_.resize(kReadAheadBytes);
   while (!into.empty()) {
     if (begin_ == end_) {
-      if (into.size() >= buffer_.size()) return stream_->read_exact(into);
-      DRUMLIN_ASSIGN(const size_t n, stream_->read_some(buffer_));
+      const bool large = into.size() >= buffer_.size();
+      DRUMLIN_ASSIGN(const size_t n, read_some(large ? into : std::span<char>(buffer_)));
       if (n == 0) return {Code::kClosed, "the peer closed the connection"};
+      if (large) {
+        into = into.subspan(n);
+        continue;
+      }
       begin_ = 0;
       end_ = n;
     }

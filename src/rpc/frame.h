@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "runtime/clock.h"
 #include "runtime/network.h"
 
 namespace drumlin::rpc {
@@ -28,6 +29,10 @@ namespace drumlin::rpc {
 inline constexpr size_t kFrameHeaderBytes = 24;
 inline constexpr size_t kFrameMacBytes = 16;
 inline constexpr uint32_t kMaxFramePayloadBytes = 64u << 20;
+
+// A request of this kind is answered by the other side's rpc::Server itself, with an empty reply: the
+// connection is alive.
+inline constexpr uint8_t kPing = 0;
 
 enum class FrameType : uint8_t { kMessage = 1, kRequest = 2, kReply = 3 };
 
@@ -52,15 +57,23 @@ class FrameStream {
 
   // All frames in one gather write.
   Status write(std::span<const Frame> frames);
-  // kCorrupt if checksum, MAC or length are wrong: close the connection.
+  // kCorrupt if checksum, MAC or length are wrong: close the connection. kTimeout: see set_patience().
   Result<Frame> read();
+  // From now on a read that gets no byte for so long ends with kTimeout; the connection is of no use then.
+  void set_patience(const Clock& clock, Duration patience) {
+    clock_ = &clock;
+    patience_ = patience;
+  }
   Stream& stream() { return *stream_; }
 
  private:
   std::string mac(const std::string& key, uint64_t number, std::string_view header,
                   std::string_view payload) const;
   Status read_exact(std::span<char> into);
+  Result<size_t> read_some(std::span<char> into);
   std::unique_ptr<Stream> stream_;
+  const Clock* clock_ = nullptr;
+  Duration patience_{};
   std::vector<char> buffer_;  // bytes read ahead: [begin_, end_)
   size_t begin_ = 0;
   size_t end_ = 0;

@@ -13,27 +13,32 @@ namespace {
 
 constexpr size_t kMaxHandshakeBytes = 4096;
 constexpr size_t kNonceBytes = 16;
+constexpr size_t kHeadBytes = 8;  // length, checksum
 
 Status send_message(Stream& stream, capnp::MessageBuilder& message, std::string* sent = nullptr) {
   std::string payload = flatten(message);
-  char length[4];
-  store_le(length, static_cast<uint32_t>(payload.size()));
-  const std::array<std::string_view, 2> pieces{std::string_view(length, 4), payload};
+  char head[kHeadBytes];
+  store_le(head, static_cast<uint32_t>(payload.size()));
+  store_le(head + 4, crc32c(payload, crc32c({head, 4})));
+  const std::array<std::string_view, 2> pieces{std::string_view(head, kHeadBytes), payload};
   DRUMLIN_TRY(stream.write_all(pieces));
   if (sent != nullptr) *sent = std::move(payload);
   return {};
 }
 
 Result<std::string> receive_message(Stream& stream) {
-  char length[4];
-  DRUMLIN_TRY(stream.read_exact(length));
-  const auto size = load_le<uint32_t>(length);
+  char head[kHeadBytes];
+  DRUMLIN_TRY(stream.read_exact(head));
+  const auto size = load_le<uint32_t>(head);
   if (size == 0 || size > kMaxHandshakeBytes) {
     return Status(Code::kCorrupt,
                   "not a drumlin peer: handshake of " + std::to_string(size) + " bytes");
   }
   std::string payload(size, '\0');
   DRUMLIN_TRY(stream.read_exact(payload));
+  if (crc32c(payload, crc32c({head, 4})) != load_le<uint32_t>(head + 4)) {
+    return Status(Code::kCorrupt, "handshake checksum");
+  }
   return payload;
 }
 

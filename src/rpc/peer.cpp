@@ -29,6 +29,8 @@ struct Peer::LaneState {
   WaitQueue work;                 // the queue has something, or the connection is gone
   Stream* handshaking = nullptr;  // connected, but not live yet
   FrameStream* frames = nullptr;  // the live connection
+  Instant heard{};                // when something last came over it
+  Instant asked{};                // when it was last asked for a sign of life
   bool broken = false;
 };
 
@@ -41,6 +43,10 @@ Peer::Peer(Runtime& runtime, observe::Observer observer, const Identity& self,
       node_(node),
       endpoint_(std::move(endpoint)),
       options_(options) {
+  options_.queue_bytes =
+      runtime.buggify("rpc.small_queue", options_.queue_bytes, size_t{1} << 12, size_t{1} << 18);
+  options_.write_timeout =
+      runtime.buggify("rpc.short_write_timeout", options_.write_timeout, 500ms, 2s);
   for (auto& lane : lanes_)
     lane = std::make_unique<LaneState>(runtime);
 }
@@ -149,6 +155,7 @@ Status Peer::run_connection(LaneState& state, Lane lane) {
   if (stopping_.cancelled()) return {Code::kCancelled, "stopping"};
   DRUMLIN_ASSIGN(Session session, shake_hands(state, lane, *stream));
   if (stopping_.cancelled()) return {Code::kCancelled, "stopping"};
+  if (runtime_.buggify("rpc.lose_new_connection")) return {Code::kClosed, "buggify"};
   stream->set_read_deadline(kNever);
   stream->set_write_deadline(kNever);
   observer_.log.debug("rpc", "connected", {{"peer", node_}, {"lane", static_cast<uint64_t>(lane)}});
@@ -160,6 +167,8 @@ Status Peer::run_connection(LaneState& state, Lane lane) {
   state.queue.clear();
   state.queued_bytes = 0;
   state.broken = false;
+  state.heard = runtime_.clock().now();
+  frames->set_patience(runtime_.clock(), options_.patience[static_cast<size_t>(lane)]);
   state.frames = frames.get();
   WaitGroup reader(runtime_.scheduler(), runtime_.clock());
   reader.add();
@@ -182,16 +191,21 @@ void Peer::write_frames(LaneState& state, FrameStream& frames) {
   std::vector<Frame> batch;
   while (!state.broken && !stopping_.cancelled()) {
     if (state.queue.empty()) {
-      (void)state.work.wait(kNever, &stopping_);
-      continue;
+      if (state.work.wait(after(runtime_.clock(), options_.ping_every), &stopping_) !=
+          Wake::kTimeout) {
+        continue;
+      }
     }
+    ping(state);
+    if (state.queue.empty()) continue;
     batch.clear();
     size_t bytes = 0;
-    while (!state.queue.empty() && batch.size() < 64 && bytes < (1u << 20)) {
+    const size_t most = runtime_.buggify("rpc.small_writes", size_t{64}, size_t{1}, size_t{2});
+    while (!state.queue.empty() && batch.size() < most && bytes < (1u << 20)) {
       Frame frame = std::move(state.queue.front());
       state.queue.pop_front();
       bytes += frame.wire_bytes();
-      if (frame.type == FrameType::kRequest) {
+      if (frame.type == FrameType::kRequest && frame.kind != kPing) {
         const auto call = calls_.find(frame.call);
         if (call == calls_.end()) continue;  // its caller has given up: spare the peer
         call->second->sent = true;
@@ -205,10 +219,22 @@ void Peer::write_frames(LaneState& state, FrameStream& frames) {
   }
 }
 
-void Peer::read_replies(LaneState&, FrameStream& frames) {
+// Asks for a sign of life if there was none for a while. Once a turn: the answer comes or patience ends.
+void Peer::ping(LaneState& state) {
+  const Instant now = runtime_.clock().now();
+  if (now - std::max(state.heard, state.asked) < options_.ping_every) return;
+  state.asked = now;
+  Frame frame{FrameType::kRequest, kPing, Code::kOk, 0, {}};
+  state.queued_bytes += frame.wire_bytes();
+  state.queue.push_back(std::move(frame));
+}
+
+void Peer::read_replies(LaneState& state, FrameStream& frames) {
   for (;;) {
     auto frame = frames.read();
+    if (frame.is(Code::kTimeout)) runtime_.probe("rpc.silent_connection");
     if (!frame.ok()) return;
+    state.heard = runtime_.clock().now();
     if (frame->type != FrameType::kReply) return;  // acceptors only reply
     const auto call = calls_.find(frame->call);
     if (call == calls_.end()) {

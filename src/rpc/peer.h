@@ -35,7 +35,12 @@ struct PeerOptions {
   Duration handshake_timeout = 5s;  // includes two syncs at first contact
   Duration retry_min = 50ms;
   Duration retry_max = 1s;
-  Duration write_timeout = 10s;    // a peer that takes nothing for so long is cut off
+  Duration write_timeout = 10s;  // a peer that takes nothing for so long is cut off
+  // A connection over which nothing was heard for so long is asked for a sign of life; without one within
+  // the patience of its lane it is given up: the other side, or something in between, has forgotten it
+  // without a word. The bulk lane's leaves time for what is on its way before the question.
+  Duration ping_every = 1s;
+  std::array<Duration, 2> patience = {4s, 20s};  // by Lane
   size_t queue_bytes = 64u << 20;  // a lane; beyond it messages are dropped, calls refused
 };
 
@@ -67,6 +72,7 @@ class Peer {
   Status run_connection(LaneState& state, Lane lane);
   Result<Session> shake_hands(LaneState& state, Lane lane, Stream& stream);
   void write_frames(LaneState& state, FrameStream& frames);
+  void ping(LaneState& state);
   void read_replies(LaneState& state, FrameStream& frames);
   void fail_calls(const Status& sent_status);
 

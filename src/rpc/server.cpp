@@ -184,7 +184,12 @@ void Server::read_frames(const std::shared_ptr<Connection>& connection) {
     } else {
       if (frame->type != FrameType::kRequest) return;  // dialers only speak
       if (!await_room(*connection)) return;
-      spawn_request(connection, std::move(*frame));
+      if (frame->kind == kPing) {
+        ++connection->requests;
+        reply(*connection, Frame{FrameType::kReply, kPing, Code::kOk, frame->call, {}});
+      } else {
+        spawn_request(connection, std::move(*frame));
+      }
     }
     // Frames that were read ahead come without a wait: others get their turn between them.
     runtime_.scheduler().yield();
@@ -204,14 +209,19 @@ void Server::spawn_request(const std::shared_ptr<Connection>& connection, Frame 
   ++connection->requests;
   auto request = std::make_shared<Frame>(std::move(frame));
   runtime_.spawn("rpc request", [this, connection, request] {
-    auto reply = handler_.on_request(connection->peer, request->kind, std::move(request->payload));
+    runtime_.buggify_delay("rpc.slow_request", 100ms);
+    auto answer = handler_.on_request(connection->peer, request->kind, std::move(request->payload));
     if (connection->gone.cancelled()) return;
-    Frame out{FrameType::kReply, request->kind, reply.code(), request->call, {}};
-    out.payload = reply.ok() ? std::move(*reply) : reply.status().message();
-    connection->reply_bytes += out.wire_bytes();
-    connection->replies.push_back(std::move(out));
-    connection->work.notify_one();
+    Frame out{FrameType::kReply, request->kind, answer.code(), request->call, {}};
+    out.payload = answer.ok() ? std::move(*answer) : answer.status().message();
+    reply(*connection, std::move(out));
   });
+}
+
+void Server::reply(Connection& connection, Frame frame) {
+  connection.reply_bytes += frame.wire_bytes();
+  connection.replies.push_back(std::move(frame));
+  connection.work.notify_one();
 }
 
 void Server::write_replies(Connection& connection) {

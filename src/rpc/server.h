@@ -60,6 +60,7 @@ class Server {
   void converse(const std::shared_ptr<Connection>& connection);
   void read_frames(const std::shared_ptr<Connection>& connection);
   bool await_room(Connection& connection);
+  static void reply(Connection& connection, Frame frame);
   void spawn_request(const std::shared_ptr<Connection>& connection, Frame frame);
   void write_replies(Connection& connection);
 

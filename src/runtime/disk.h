@@ -53,6 +53,9 @@ class FileCalls {
   // Reserves space up to `size` and extends the file to it; the new bytes read as zeros.
   virtual Status preallocate(uint64_t size) = 0;
   virtual Result<uint64_t> size() = 0;
+  // What the page cache holds of this file and takes for clean is forgotten: later reads see what the disk
+  // holds. After a sync that failed in an earlier life of the process the two may differ.
+  virtual Status drop_cache() = 0;
 };
 
 template <typename FileType>

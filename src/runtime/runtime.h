@@ -12,6 +12,7 @@
 
 #include "base/rng.h"
 #include "base/status.h"
+#include "runtime/chaos.h"
 #include "runtime/clock.h"
 #include "runtime/disk.h"
 #include "runtime/network.h"
@@ -48,6 +49,31 @@ class Runtime {
   // Changes with each boot of the machine, not with a restart of the process (Linux boot_id).
   virtual std::string boot_id() = 0;
 
+  // -- Simulation only (runtime/chaos.h): all of these do nothing in production, and none yields but
+  // buggify_delay().
+
+  // True if the rare thing that this point offers should happen now.
+  bool buggify(std::string_view point) { return chaos_ != nullptr && chaos_->strikes(point); }
+  // `normal`, or something in [low, high] if the point strikes.
+  template <typename T>
+  T buggify(std::string_view point, T normal, T low, T high) {
+    if (!buggify(point)) return normal;
+    return static_cast<T>(
+        chaos_->draw(point, static_cast<uint64_t>(low), static_cast<uint64_t>(high)));
+  }
+  Duration buggify(std::string_view point, Duration normal, Duration low, Duration high) {
+    return Duration(buggify(point, normal.count(), low.count(), high.count()));
+  }
+  // Suspends the calling fiber for up to `most` if the point strikes.
+  void buggify_delay(std::string_view point, Duration most) {
+    const Duration d = buggify(point, Duration(0), Duration(1), most);
+    if (d > Duration(0)) (void)sleep_for(d);
+  }
+  // This rare branch was taken.
+  void probe(std::string_view name) { drumlin::probe(chaos_, name); }
+  // For what has no Runtime, but an owner who has; null in production.
+  ProbeSink* probes() const { return chaos_; }
+
   void spawn(std::string_view name, std::function<void()> body) {
     scheduler().spawn(domain(), name, std::move(body));
   }
@@ -60,6 +86,9 @@ class Runtime {
   Status sleep_for(Duration d, Cancellation* cancellation = nullptr) {
     return sleep_until(after(clock(), d), cancellation);
   }
+
+ protected:
+  Chaos* chaos_ = nullptr;
 };
 
 }  // namespace drumlin

@@ -37,6 +37,7 @@ Result<Applied> Shard::apply(const kv::View& view, kv::Batch& batch, LogIndex in
   if (!bytes.empty()) {
     DRUMLIN_ASSIGN(const Command command, decode_command(bytes));
     if (auto known = sessions_.answered(command.session)) {
+      probe(probes_, "shard.session_answered_before");
       out.reply = std::move(*known);
     } else {
       staged_.log_time = std::max(state_.log_time, command.log_time);

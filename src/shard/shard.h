@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/probe.h"
 #include "base/status.h"
 #include "base/strong_id.h"
 #include "kv/api/kv.h"
@@ -40,6 +41,8 @@ struct Applied {
 class Shard {
  public:
   Shard(uint32_t shard, uint32_t generation) : shard_(shard), keys_(shard, generation) {}
+  // May be null, as it begins.
+  void set_probes(ProbeSink* probes) { probes_ = probes; }
 
   // Reads counters, sessions and outcomes. kCorrupt, kIo, kWouldBlock.
   Status load(const kv::View& view);
@@ -113,6 +116,7 @@ class Shard {
   Sessions sessions_;
   mutable Rows rows_;  // a query fills it too
   Outcomes outcomes_;
+  ProbeSink* probes_ = nullptr;
 };
 
 // The object that an answer to GetObject tells of. kCorrupt if it is no such answer.

@@ -137,6 +137,9 @@ Result<Copy> HardStateStore::State::read(size_t which) {
   if (file.is(Code::kNotFound)) return copy;
   if (!file.ok()) return file.status().with_context(path(which));
   copy.exists = true;
+  // What an earlier life could not sync may look clean in the cache: the disk is asked.
+  DRUMLIN_TRY((*file)->sync().with_context(path(which)));
+  DRUMLIN_TRY((*file)->drop_cache().with_context(path(which)));
   std::string bytes(offset_of(values.size()), '\0');
   DRUMLIN_ASSIGN(const size_t got, (*file)->read_at(0, bytes));
   const std::string_view header = std::string_view(bytes).substr(0, kSlotBytes);
@@ -221,6 +224,7 @@ Status HardStateStore::State::repair(size_t which, const Copy& copy) {
     DRUMLIN_TRY(files[which]->write_at(offset_of(g), encode_slot(g, values[g])));
   }
   if (repaired > 0) {
+    runtime.probe("hardstate.repaired");
     observer.log.warn("wal", "repaired damaged hard state from its other copy",
                       {{"file", path(which)}, {"slots", repaired}});
   }
@@ -253,8 +257,10 @@ void HardStateStore::State::write(const std::map<GroupId, Slot>& batch) {
   std::string bytes;
   for (size_t g = first; g <= last; ++g)
     bytes += encode_slot(g, next[g]);
-  for (size_t which = 0; which < 2; ++which)
+  for (size_t which = 0; which < 2; ++which) {
+    runtime.buggify_delay("hardstate.pause_before_write", 30ms);
     must(files[which]->write_and_sync(offset_of(first), bytes), which);
+  }
   values = std::move(next);
   for (const auto& [group, slot] : batch) {
     observer.trace("hardstate.durable", group.value(), slot.term.value());

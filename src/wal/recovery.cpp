@@ -61,9 +61,8 @@ Result<Recovered> Recovery::run() {
     DRUMLIN_ASSIGN(end_.tail_bytes, end_.tail->size());
     end_.tail_size = end_.tail_bytes;
   }
-  // What was read may have been only in the page cache (kill -9), and what was cut or removed might
-  // come back: all of it counts once it is synced, and only then is anything appended. Files before
-  // the last one were synced before the last one was made.
+  // What was cut or removed might come back: all of it counts once it is synced, and only then is anything
+  // appended. Files before the last one were synced before the last one was made.
   DRUMLIN_TRY(end_.tail->sync());
   DRUMLIN_TRY(runtime_.disk().sync_dir(files_.directory()));
   return std::move(end_);
@@ -82,12 +81,19 @@ Status Recovery::make_first() {
 Status Recovery::read_file(Lsn first, bool is_last) {
   const std::string path = files_.path_of(first);
   DRUMLIN_ASSIGN(std::unique_ptr<File> file, runtime_.disk().open(path, OpenMode::kReadWrite));
+  // The cache may hold, as clean, what a sync that failed in an earlier life never brought to the disk: no
+  // later sync would write it. So it is the disk that is read. Files before the last one were synced well.
+  if (is_last) {
+    DRUMLIN_TRY(file->sync().with_context(path));
+    DRUMLIN_TRY(file->drop_cache().with_context(path));
+  }
   DRUMLIN_ASSIGN(const uint64_t size, file->size());
   Window window(std::move(file), size);
   Result<FileHeader> header = read_header(window, first);
   if (!header.ok()) {
     // The header is durable before any batch follows: without one the file was never finished.
     if (header.is(Code::kCorrupt) && is_last && size <= kFileHeaderBytes) {
+      runtime_.probe("wal.unfinished_file_removed");
       observer_.log.warn("wal", "removed a log file whose making was cut short",
                          {{"file", path}, {"bytes", size}});
       return runtime_.disk().remove(path);
@@ -238,6 +244,7 @@ Status Recovery::cut(Window& window, uint32_t position, uint64_t offset, const s
   }
   if (zeros) return {};
   end_.tail_size = offset;
+  runtime_.probe("wal.torn_tail_cut");
   observer_.log.warn("wal", "cut a torn tail",
                      {{"file", path},
                       {"offset", offset},

@@ -102,7 +102,10 @@ std::optional<Copy> decode_copy(std::string_view bytes, uint32_t number) {
 
 using Copies = std::array<std::optional<Copy>, SuperblockStore::kCopies>;
 
+// What the disk holds: what an earlier life could not sync may look clean in the cache.
 Result<Copies> read_copies(File& file) {
+  DRUMLIN_TRY(file.sync());
+  DRUMLIN_TRY(file.drop_cache());
   Copies copies;
   std::string bytes(SuperblockStore::kCopyBytes, '\0');
   for (uint32_t i = 0; i < SuperblockStore::kCopies; ++i) {
@@ -171,9 +174,7 @@ Result<std::unique_ptr<SuperblockStore>> SuperblockStore::open(Runtime& runtime,
   DRUMLIN_ASSIGN(const Copies copies, read_copies(*file));
   DRUMLIN_ASSIGN(const Copy chosen, choose(copies));
   DRUMLIN_ASSIGN(Superblock superblock, decode_payload(chosen.payload));
-  // What was read may be in the page cache only: durable first, then the copies that differ, by
-  // halves, so that two good ones are on the platter at any time.
-  DRUMLIN_TRY(file->sync());
+  // The copies that differ are written by halves, so that two good ones are on the platter at any time.
   DRUMLIN_TRY(runtime.disk().sync_dir(""));
   std::array<bool, kCopies> differs{};
   uint64_t repaired = 0;
@@ -182,6 +183,7 @@ Result<std::unique_ptr<SuperblockStore>> SuperblockStore::open(Runtime& runtime,
     repaired += differs[i] ? 1 : 0;
   }
   if (repaired > 0) {
+    runtime.probe("superblock.repaired");
     observer.log.warn("wal", "repaired copies of the superblock", {{"copies", repaired}});
     for (uint32_t half = 0; half < 2; ++half) {
       DRUMLIN_TRY(write_half(*file, half, chosen.sequence, chosen.payload, differs));
@@ -235,6 +237,7 @@ Status SuperblockStore::write(Superblock next) {
     return {Code::kTooLarge, "superblock: " + std::to_string(payload.size()) + " bytes"};
   }
   for (uint32_t half = 0; half < 2; ++half) {
+    runtime_.buggify_delay("superblock.pause_between_halves", 30ms);
     const Status status = write_half(*file_, half, sequence_ + 1, payload, kAll);
     if (!status.ok()) runtime_.halt("superblock: " + status.to_string());
   }

@@ -50,6 +50,9 @@ struct Wal::State {
   void write_bytes(const EncodedBatch& batch, const std::vector<const Record*>& records, Lsn lsn);
   void grow(uint64_t end);
   void rotate(Lsn first);
+  Duration marker_pause() {
+    return runtime.buggify("wal.early_marker", options.idle_marker, 1ms, 50ms);
+  }
   void must(const Status& status, const char* what) {
     if (status.ok()) return;
     runtime.halt("wal: " + std::string(what) + " " + files[files.count() - 1].path + ": " +
@@ -181,7 +184,7 @@ void Wal::State::run() {
     } else if (closing) {
       if (uncovered) write({});
       break;
-    } else if (work.wait(uncovered ? after(runtime.clock(), options.idle_marker) : kNever) ==
+    } else if (work.wait(uncovered ? after(runtime.clock(), marker_pause()) : kNever) ==
                Wake::kTimeout) {
       if (calls.empty() && !closing && uncovered) write({});
     }
@@ -195,8 +198,10 @@ void Wal::State::run() {
 std::vector<const Record*> Wal::State::take() {
   size_t records = 0;
   size_t total = 0;
+  const size_t most =
+      runtime.buggify("wal.small_batches", options.max_batch_bytes, size_t{1}, size_t{4096});
   for (const Call& call : calls) {
-    if (records != 0 && total + call.bytes > options.max_batch_bytes) break;
+    if (records != 0 && total + call.bytes > most) break;
     records += call.records;
     total += call.bytes;
   }
@@ -220,11 +225,13 @@ void Wal::State::write(const std::vector<const Record*>& records) {
   }
   const Lsn lsn = records.empty() ? last : last - queue.size() + 1;
   const Lsn end = records.empty() ? last : lsn + records.size() - 1;
-  if (tail_bytes > kFileHeaderBytes && tail_bytes + plan.length > options.segment_bytes) {
+  if (tail_bytes > kFileHeaderBytes &&
+      (tail_bytes + plan.length > options.segment_bytes || runtime.buggify("wal.early_rotation"))) {
     rotate(lsn);
   }
   const EncodedBatch batch =
       encode(plan, files[files.count() - 1].header.salt, lsn, durable, options.epoch);
+  runtime.buggify_delay("wal.pause_before_write", 30ms);
   write_bytes(batch, records, lsn);
   uncovered = !records.empty();
   durable = end;
@@ -281,6 +288,7 @@ void Wal::State::rotate(Lsn first) {
   if (!created.ok()) must(created.status(), "cannot make the file after");
   tail = std::move(*created);
   tail_bytes = tail_size = kFileHeaderBytes;
+  runtime.probe("wal.rotated");
   observer.trace("wal.rotate", first.value(), files.count());
 }
 
@@ -329,6 +337,7 @@ std::vector<Wal::State::Piece> Wal::State::plan(GroupId group, LogIndex first, L
     if (!pieces.empty() && total + size > max_bytes) break;
     total += size;
     if (queued != nullptr) {
+      runtime.probe("wal.read_before_written");
       pieces.emplace_back().queued = *queued;
       continue;
     }

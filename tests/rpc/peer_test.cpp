@@ -278,6 +278,46 @@ TEST_F(PeerTest, OneConnectionServesManyRequestsAtOnceUpToItsLimit) {
   });
 }
 
+// Half open: the other side, or something in between, has forgotten the connection and says nothing.
+TEST_F(PeerTest, SilentConnectionIsGivenUpAndMadeAgain) {
+  world.run([&] {
+    auto listener = std::move(*world.listen(kThere));
+    size_t accepted = 0;
+    std::vector<std::unique_ptr<Stream>> silent;
+    world.spawn("forgetful", [&] {
+      for (;;) {
+        auto stream = listener->accept();
+        if (!stream.ok()) return;
+        ++accepted;
+        EXPECT_TRUE(accept_handshake(world, **stream, two, members).ok());
+        silent.push_back(std::move(*stream));
+      }
+    });
+    dial();
+    ASSERT_TRUE(world.sleep_for(3s).ok());
+    EXPECT_EQ(accepted, 2u);  // both lanes
+    EXPECT_TRUE(up());
+    ASSERT_TRUE(world.sleep_for(3s).ok());
+    EXPECT_EQ(accepted, 3u);  // control again
+    ASSERT_TRUE(world.sleep_for(16s).ok());
+    EXPECT_GE(accepted, 5u);  // bulk, too
+    peer->stop();
+    listener->close();
+    for (auto& stream : silent)
+      stream->close();
+    ASSERT_TRUE(world.sleep_for(2s).ok());
+  });
+}
+
+TEST_F(PeerTest, IdleConnectionsStay) {
+  run([&] {
+    ASSERT_TRUE(world.sleep_for(60s).ok());
+    EXPECT_TRUE(up());
+    EXPECT_EQ(echo.requests, 0u);  // pings are not the handler's
+    EXPECT_TRUE(call(kEcho, "x").ok());
+  });
+}
+
 TEST_F(PeerTest, ForeignBytesEndTheConnectionOnly) {
   run([&] {
     auto stream = world.connect(kThere, kNever).value();

@@ -77,6 +77,16 @@ class HistoryTest : public ::testing::Test {
   WallTime log_time{};
 };
 
+History::Page page_of(std::string prefix, std::string after, std::vector<History::Listed> items,
+                      bool truncated) {
+  History::Page page;
+  page.prefix = std::move(prefix);
+  page.after = std::move(after);
+  page.items = std::move(items);
+  page.truncated = truncated;
+  return page;
+}
+
 TEST_F(HistoryTest, HonestAnswersAreFine) {
   auto start = history.begin();
   history.wrote(start, "b", "k", value("one"), Outcome::kDone, put("k", "one"));
@@ -181,37 +191,37 @@ TEST_F(HistoryTest, AListingWithoutAKeyThatWasThere) {
 TEST_F(HistoryTest, ATruncatedListingOwesNothingBehindItsEnd) {
   put("a", "one");
   put("k", "two");
-  history.listed(history.begin(), "b", {"", "", {{"a", "etag-one", 0}}, true});
+  history.listed(history.begin(), "b", page_of("", "", {{"a", "etag-one", 0}}, true));
   EXPECT_EQ(judge(), "fine");
 }
 
 TEST_F(HistoryTest, AListingWithAKeyTwiceOrWithAnOldState) {
   put("a", "one");
   history.listed(history.begin(), "b",
-                 {"", "", {{"a", "etag-one", 0}, {"a", "etag-one", 0}}, false});
+                 page_of("", "", {{"a", "etag-one", 0}, {"a", "etag-one", 0}}, false));
   EXPECT_EQ(judge(), "listing");
 }
 
 TEST_F(HistoryTest, AListingWithADeletedKey) {
   put("a", "one");
   remove("a");
-  history.listed(history.begin(), "b", {"", "", {{"a", "etag-one", 0}}, false});
+  history.listed(history.begin(), "b", page_of("", "", {{"a", "etag-one", 0}}, false));
   EXPECT_EQ(judge(), "listing");
 }
 
 TEST_F(HistoryTest, AListingOfAWrongSizeOrBesideTheQuestion) {
   put("dir/a", "one");
-  history.listed(history.begin(), "b", {"dir/", "", {{"dir/a", "etag-one", 0}}, false});
-  history.listed(history.begin(), "b", {"other/", "", {}, false});
-  history.listed(history.begin(), "b", {"", "dir/a", {}, false});
+  history.listed(history.begin(), "b", page_of("dir/", "", {{"dir/a", "etag-one", 0}}, false));
+  history.listed(history.begin(), "b", page_of("other/", "", {}, false));
+  history.listed(history.begin(), "b", page_of("", "dir/a", {}, false));
   EXPECT_EQ(judge(), "fine");
-  history.listed(history.begin(), "b", {"", "dir/a", {{"dir/a", "etag-one", 0}}, false});
+  history.listed(history.begin(), "b", page_of("", "dir/a", {{"dir/a", "etag-one", 0}}, false));
   EXPECT_EQ(judge(), "listing");
 }
 
 TEST_F(HistoryTest, AListingWithAWrongSize) {
   put("a", "one");
-  history.listed(history.begin(), "b", {"", "", {{"a", "etag-one", 7}}, false});
+  history.listed(history.begin(), "b", page_of("", "", {{"a", "etag-one", 7}}, false));
   EXPECT_EQ(judge(), "listing");
 }
 
@@ -338,6 +348,81 @@ TEST_F(HistoryTest, ABucketBeingMadeIsNotVisible) {
   bucket(shard::BucketState::kCreating);
   history.saw_bucket(history.begin(), "c", true);
   EXPECT_EQ(judge(), "bucket");
+}
+
+TEST_F(HistoryTest, TimeNeverGoesBackInAShard) {
+  const auto second = [](int n) { return WallTime(std::chrono::seconds(n)); };
+  history.saw_time("b", "k", 5, second(100));
+  history.saw_time("b", "k", 5, second(100));
+  history.saw_time("b", "other", 9, second(100));
+  history.saw_time("b", "k", 3, second(99));
+  EXPECT_FALSE(verdict.violated());
+  history.saw_time("b", "k", 7, second(99));
+  EXPECT_EQ(verdict.checker(), "log_time");
+}
+
+TEST_F(HistoryTest, OneVersionHasOneTime) {
+  history.saw_time("b", "k", 5, WallTime(std::chrono::seconds(100)));
+  history.saw_time("b", "k", 5, WallTime(std::chrono::seconds(101)));
+  EXPECT_EQ(verdict.checker(), "log_time");
+}
+
+class PrefixTest : public HistoryTest {
+ protected:
+  PrefixTest() {
+    put("a", "1");
+    put("dir/x", "2");
+    put("dir/y", "3");
+    put("z", "4");
+    page.delimiter = "/";
+    page.items = {{"a", "etag-1", 0}, {"z", "etag-4", 0}};
+    page.prefixes = {"dir/"};
+  }
+  std::string judge_page() {
+    history.listed(history.begin(), "b", page);
+    return judge();
+  }
+  History::Page page;
+};
+
+TEST_F(PrefixTest, StandsForItsKeys) {
+  EXPECT_EQ(judge_page(), "fine");
+}
+
+TEST_F(PrefixTest, MustBeThereIfItsKeysAre) {
+  page.prefixes.clear();
+  EXPECT_EQ(judge_page(), "listing");
+}
+
+TEST_F(PrefixTest, MustStandForSomething) {
+  page.prefixes.push_back("nothing/");
+  EXPECT_EQ(judge_page(), "listing");
+}
+
+TEST_F(PrefixTest, ComesOnce) {
+  page.prefixes.push_back("dir/");
+  EXPECT_EQ(judge_page(), "listing");
+}
+
+TEST_F(PrefixTest, TakesThePlaceOfItsKeys) {
+  page.items.insert(page.items.begin() + 1, {"dir/x", "etag-2", 0});
+  EXPECT_EQ(judge_page(), "listing");
+}
+
+TEST_F(PrefixTest, PagesGoOnBehindIt) {
+  History::Page first = page;
+  first.items.pop_back();
+  first.truncated = true;
+  History::Page second;
+  second.delimiter = "/";
+  second.goes_on_after(first);
+  EXPECT_EQ(second.after, "dir/");
+  EXPECT_TRUE(second.before_page("dir/y"));
+  EXPECT_FALSE(second.before_page("dis"));
+  second.items = {{"z", "etag-4", 0}};
+  history.listed(history.begin(), "b", first);
+  page = second;
+  EXPECT_EQ(judge_page(), "fine");
 }
 
 }  // namespace

@@ -358,12 +358,12 @@ TEST(Machine, ClocksAndIdentity) {
   EXPECT_EQ(boots.size(), 3u);
   EXPECT_EQ(draws.size(), 4u) << "each life has chances of its own";
   EXPECT_EQ(secrets.size(), 4u);
-  one.set_wall_offset(-1h);
+  one.set_clock(-1h, 0);
   run_on(world, one, [&](Runtime& runtime) {
     const WallTime wall = runtime.clock().wall();
     const Instant now = runtime.clock().now();
     EXPECT_EQ(wall, world.options().epoch + now.time_since_epoch() - 1h);
-    one.set_wall_offset(1h);
+    one.set_clock(1h, 0);
     EXPECT_EQ(runtime.clock().wall() - wall, 2h) << "it steps";
     EXPECT_EQ(runtime.clock().now(), now) << "time for timers does not";
   });

@@ -1,7 +1,9 @@
 // Plans and scenarios as text, and what seeds draw.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
+#include <set>
 
 #include "sim/plan/plan.h"
 
@@ -40,11 +42,63 @@ TEST(Plan, EveryFamilyStrikesInManySeedsAndIsLeftOutInSome) {
       ++seeds[kind];
   }
   for (const FaultKind kind :
-       {FaultKind::kCrash, FaultKind::kPower, FaultKind::kPowerAll, FaultKind::kPartition,
-        FaultKind::kOneWay, FaultKind::kCut, FaultKind::kLatency}) {
+       {FaultKind::kCrash,     FaultKind::kPower,      FaultKind::kPowerAll,
+        FaultKind::kPause,     FaultKind::kSlowCpu,    FaultKind::kClock,
+        FaultKind::kReadError, FaultKind::kWriteError, FaultKind::kSyncError,
+        FaultKind::kFull,      FaultKind::kSlowDisk,   FaultKind::kStall,
+        FaultKind::kRot,       FaultKind::kPartition,  FaultKind::kOneWay,
+        FaultKind::kCut,       FaultKind::kHalfOpen,   FaultKind::kCutClients,
+        FaultKind::kRefuse,    FaultKind::kLatency,    FaultKind::kReset,
+        FaultKind::kCorrupt,   FaultKind::kPartialIo,  FaultKind::kClog}) {
     EXPECT_GT(seeds[kind], kSeeds / 5) << static_cast<int>(kind);
     EXPECT_LT(seeds[kind], kSeeds) << static_cast<int>(kind);
   }
+}
+
+TEST(Plan, OnlyNodesThatTheEndDoesWithoutAreDamaged) {
+  Scenario free;
+  free.budget = 0;
+  size_t in_core = 0;
+  for (uint64_t seed = 1; seed <= 200; ++seed) {
+    const Plan plan = generate(seed, Scenario{});
+    for (const Fault& fault : plan.faults) {
+      if (fault.kind != FaultKind::kRot) continue;
+      EXPECT_EQ((plan.core >> (fault.a - 1)) & 1, 0u) << "seed " << seed;
+      EXPECT_EQ(plan.comeback, 0u) << "seed " << seed;
+    }
+    const Plan wild = generate(seed, free);
+    EXPECT_EQ(wild.budget, 0u);
+    for (const Fault& fault : wild.faults) {
+      in_core += fault.kind == FaultKind::kRot && ((wild.core >> (fault.a - 1)) & 1) != 0 ? 1 : 0;
+    }
+  }
+  EXPECT_GT(in_core, 0u);
+}
+
+TEST(Plan, SizesAndMixesDifferWildly) {
+  std::set<uint32_t> nodes;
+  size_t without_gets = 0, many_shards = 0, outside = 0;
+  for (uint64_t seed = 1; seed <= 200; ++seed) {
+    const Plan plan = generate(seed, Scenario{});
+    nodes.insert(plan.nodes);
+    many_shards += plan.shards > 32 ? 1 : 0;
+    outside += plan.core != (1u << plan.nodes) - 1 ? 1 : 0;
+    const auto gets = std::count_if(plan.ops.begin(), plan.ops.end(),
+                                    [](const Op& op) { return op.kind == OpKind::kGet; });
+    without_gets += gets == 0 ? 1 : 0;
+  }
+  EXPECT_EQ(nodes, (std::set<uint32_t>{1, 2, 3, 4, 5, 6, 7}));
+  EXPECT_GT(without_gets, 5u);
+  EXPECT_GT(many_shards, 10u);
+  EXPECT_GT(outside, 50u);
+}
+
+TEST(Plan, ThirdNumbersOfFaultsMayBeLeftOut) {
+  const auto plan = Plan::decode("drumlin-plan 1\nfault 5 clock 1 -2000 -30\nfault 6 cut 1 2\n");
+  ASSERT_TRUE(plan.ok()) << plan.status().to_string();
+  EXPECT_EQ(plan->faults, (std::vector<Fault>{{5, FaultKind::kClock, 1, -2000, -30},
+                                              {6, FaultKind::kCut, 1, 2, 0}}));
+  EXPECT_FALSE(Plan::decode("drumlin-plan 1\nfault 5 pause 1 -3 0\n").ok());
 }
 
 TEST(Plan, RefusesWhatItDoesNotUnderstandAndNamesTheLine) {

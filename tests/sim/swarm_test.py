@@ -7,10 +7,13 @@ import json
 import subprocess
 import sys
 
-FAMILIES = ("crash", "power", "partition", "latency", "connection_loss", "one_way", "power_all", "lost_write",
-            "torn_write")
+FAMILIES = ("buggify", "client_cut", "clock", "clog", "connection_loss", "corrupt_packet", "crash", "full_disk",
+            "half_open", "halt", "latency", "lost_write", "one_way", "partial_io", "partition", "pause", "power",
+            "power_all", "read_error", "refused_connect", "short_write", "slow_cpu", "slow_disk", "stalled_disk",
+            "sync_error", "torn_write", "write_error")
 CHECKERS = ("election", "vote", "completeness", "commit", "apply", "gate", "durability", "recovery", "floor",
-            "linearizable", "listing", "bucket", "body", "answer", "acknowledge", "read", "digest", "progress")
+            "linearizable", "listing", "bucket", "body", "answer", "acknowledge", "read", "digest", "progress",
+            "log_time", "skew")
 
 
 def complaints(summary):

@@ -70,7 +70,10 @@ class FakeFile : public File {
   Status sync() override {
     ++disk_.syncs;
     if (disk_.begin()) disk_.power_cut();
-    if (disk_.fail_sync) return {Code::kIo, "injected"};
+    if (disk_.fail_sync) {
+      inode_->pending.clear();  // readers still see it, and no later sync will write it
+      return {Code::kIo, "injected"};
+    }
     // Only what was there when the sync began.
     std::vector<FakeDisk::Inode::Change> done = std::move(inode_->pending);
     inode_->pending.clear();
@@ -80,6 +83,12 @@ class FakeFile : public File {
   }
   Status truncate(uint64_t size) override {
     change({true, size, {}});
+    return {};
+  }
+  Status drop_cache() override {
+    inode_->now = inode_->platter;
+    for (const auto& c : inode_->pending)
+      apply(inode_->now, c, 1);
     return {};
   }
   Status preallocate(uint64_t size) override {

@@ -71,7 +71,7 @@ class FakeDisk : public Disk {
   uint64_t operations = 0;
   uint64_t syncs = 0;  // of files
   uint64_t writes = 0;
-  bool fail_sync = false;
+  bool fail_sync = false;  // and what was to be synced never will be, though readers see it
   bool fail_write = false;
 
  private:

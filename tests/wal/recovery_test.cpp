@@ -75,6 +75,30 @@ TEST(Recovery, ATornTailIsCutWhereverABitIsWrong) {
   }
 }
 
+// The page cache calls clean what a failed sync has lost (Rebello et al., ATC'20): believed, it would be a
+// hole that only a power cut shows.
+TEST(Recovery, WhatAFailedSyncLeftInTheCacheIsNotBelieved) {
+  Boot boot;
+  ASSERT_TRUE(boot.open());
+  ASSERT_TRUE(boot.append({entry(1, 1, 1, "a")}));
+  boot.machine.disk().fail_sync = true;
+  boot.wal->append({entry(1, 2, 1, "lost")});
+  EXPECT_FALSE(boot.machine.run([&] { boot.wal->wait_durable(Lsn(2), kNever).ignore(); }));
+  boot.machine.disk().fail_sync = false;
+  boot.wal.reset();
+
+  Boot again(boot.machine.shared_disk());
+  ASSERT_TRUE(again.open());
+  ASSERT_TRUE(again.status.ok()) << again.status.to_string();
+  EXPECT_EQ(again.found, std::vector<Record>{entry(1, 1, 1, "a")});
+  ASSERT_TRUE(again.append({entry(1, 2, 2, "new")}));
+
+  Boot third(again.machine.disk().crash([](size_t) { return size_t{0}; }));
+  ASSERT_TRUE(third.open());
+  ASSERT_TRUE(third.status.ok()) << third.status.to_string();
+  EXPECT_EQ(third.found.back(), entry(1, 2, 2, "new"));
+}
+
 TEST(Recovery, DamageToWhatWasDurableIsRefused) {
   Wal::Options options;
   options.segment_bytes = 700;
