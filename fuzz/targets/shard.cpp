@@ -67,8 +67,33 @@ shard::Precondition condition(Source& source) {
   return out;
 }
 
+shard::UserState user_state(Source& source) {
+  return source.flag() ? shard::UserState::kActive : shard::UserState::kDisabled;
+}
+shard::Payload about_users(Source& source) {
+  switch (source.below(8)) {
+    case 0:
+      return shard::CreateOwnedBucket{name(source), static_cast<uint32_t>(source.number()),
+                                      source.below(9)};
+    case 1:
+      return shard::BeginOwnedDelete{name(source), source.below(9)};
+    case 2:
+      return shard::CreateUser{name(source)};
+    case 3:
+      return shard::DeleteUser{name(source)};
+    case 4:
+      return shard::SetUserState{name(source), user_state(source)};
+    case 5:
+      return shard::CreateKey{name(source), name(source), source.string(40)};
+    case 6:
+      return shard::DeleteKey{name(source)};
+    default:
+      return shard::SetKeyState{name(source), user_state(source)};
+  }
+}
+
 shard::Payload payload(Source& source) {
-  switch (source.below(14)) {
+  switch (source.below(22)) {
     case 0:
       return put(source);
     case 1:
@@ -95,8 +120,10 @@ shard::Payload payload(Source& source) {
       return shard::RemoveRow{row(source)};
     case 12:
       return shard::PutIf{put(source), condition(source), {source.below(3), source.below(3)}};
-    default:
+    case 13:
       return shard::DeleteIf{del(source), condition(source), {source.below(3), source.below(3)}};
+    default:
+      return about_users(source);
   }
 }
 
@@ -178,6 +205,7 @@ void shard_apply(std::string_view input) {
     DRUMLIN_CHECK_OK(shard::decode_get_bucket_reply(a.ask(shard::GetBucket{bucket})).status());
   }
   DRUMLIN_CHECK_OK(shard::decode_list_buckets_reply(a.ask(shard::ListBuckets{})).status());
+  DRUMLIN_CHECK_OK(shard::decode_get_users_reply(a.ask(shard::GetUsers{})).status());
 }
 
 }  // namespace drumlin::fuzz

@@ -21,6 +21,7 @@ namespace drumlin::sim {
 inline constexpr std::string_view kAccessKey = "SIMULATOR";
 inline constexpr std::string_view kSecretKey = "simulated-secret";
 inline constexpr uint16_t kS3Port = 9000;
+inline constexpr uint16_t kApiPort = 9001;
 
 class Cluster {
  public:
@@ -31,6 +32,7 @@ class Cluster {
   uint32_t nodes() const { return static_cast<uint32_t>(slots_.size()); }
   Machine& machine(uint32_t node) { return slots_.at(node - 1)->machine; }
   Endpoint s3(uint32_t node) { return {machine(node).ip(), kS3Port}; }
+  Endpoint api(uint32_t node) { return {machine(node).ip(), kApiPort}; }
   bool running(uint32_t node) { return machine(node).running(); }
   // No effect if it runs.
   void boot(uint32_t node);

@@ -60,11 +60,25 @@ class OpMix {
   uint64_t total_ = 0;
 };
 
+// Now and then an operation is about users instead. From a stream of its own: with or without them the
+// others are the same.
+void draw_access(Rng& rng, const Plan& plan, Op& op) {
+  if (plan.users == 0 || !rng.chance(1, 10)) return;
+  const uint64_t roll = rng.below(100);
+  if (roll < 60 && plan.users > 1) {
+    op.kind = OpKind::kIntrude;
+  } else {
+    op.kind = roll < 85 ? OpKind::kOldKey : OpKind::kRotateKey;
+  }
+  op.size = static_cast<uint32_t>(rng.below(1000));
+}
+
 void draw_ops(Rng rng, const Scenario& scenario, Plan& plan) {
   const OpMix mix(rng.stream("mix"), scenario);
   const auto most_bytes =
       std::max<uint64_t>(2, scenario.max_body_bytes >> (rng.chance(1, 3) ? rng.below(8) : 0));
   // Due over four fifths of the time: whoever is held up by faults has the rest to catch up.
+  Rng access = rng.stream("access");
   const uint32_t per_client = std::max(1u, scenario.ops / plan.clients);
   const uint32_t think = std::max(2u, plan.duration_ms * 4 / 5 / per_client);
   // Few keys, unevenly liked: operations must meet.
@@ -99,6 +113,7 @@ void draw_ops(Rng rng, const Scenario& scenario, Plan& plan) {
       default:
         break;
     }
+    draw_access(access, plan, op);
     plan.ops.push_back(op);
   }
 }
@@ -123,6 +138,7 @@ Plan generate(uint64_t seed, const Scenario& scenario) {
   plan.shards = draw_shards(root.stream("shards"), scenario);
   plan.clients = scenario.clients;
   plan.duration_ms = scenario.duration_ms;
+  plan.users = scenario.users;
   // Small sizes make rare paths common: files end, caches overflow, windows fill.
   const auto size = [&](uint32_t fixed, uint64_t low, uint64_t high) {
     const auto drawn = static_cast<uint32_t>(rng.log_uniform(low, high));

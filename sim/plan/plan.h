@@ -39,6 +39,10 @@ enum class OpKind : uint8_t {
   kDeleteMatch,  // the same
   kDeleteMany,   // DeleteObjects: `size` keys, from `key` on
   kListV1,       // ListObjects, by markers
+  // With users in the plan.
+  kIntrude,    // on another's bucket: which operation, by size
+  kOldKey,     // a read with a key of the bucket's owner that was revoked; by size
+  kRotateKey,  // of user `key` mod users; the old one is disabled if size is odd, else deleted
 };
 
 // How a PUT sends its body.
@@ -119,6 +123,7 @@ struct Plan {
   uint32_t log_cache_kib = 64;  // small: entries must be read back from the log
   uint32_t append_kib = 64;
   uint32_t early = 0;  // 1: the faults begin with the first start, not with the clients
+  uint32_t users = 0;  // who own the buckets in turn; 0: all are root's
   uint32_t inflight_messages = 256;  // appends to a follower that may wait for their answer
   KvEngine kv = KvEngine::kRocksDb;
   // Of RocksDB. Small: it must flush and compact, answers must come from its files, a start must begin
@@ -152,6 +157,7 @@ struct Scenario {
   uint32_t clients = 8;
   uint32_t duration_ms = 20000;
   uint32_t max_body_bytes = 40000;
+  uint32_t users = 2;
   uint32_t fault_every_ms = 800;  // on average; 0: none
   // As in Plan; 0: drawn.
   uint32_t wal_segment_kib = 0, log_cache_kib = 0, append_kib = 0, inflight_messages = 0;

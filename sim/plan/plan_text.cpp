@@ -26,7 +26,10 @@ const Names<OpKind>& op_names() {
                                        {OpKind::kPutMatch, "put-match"},
                                        {OpKind::kDeleteMatch, "delete-match"},
                                        {OpKind::kDeleteMany, "delete-many"},
-                                       {OpKind::kListV1, "list-v1"}};
+                                       {OpKind::kListV1, "list-v1"},
+                                       {OpKind::kIntrude, "intrude"},
+                                       {OpKind::kOldKey, "old-key"},
+                                       {OpKind::kRotateKey, "rotate-key"}};
   return kNames;
 }
 const Names<Encoding>& encoding_names() {
@@ -124,7 +127,7 @@ struct PlanNumber {
   std::string_view name;
   uint32_t Plan::*field;
 };
-constexpr std::array<PlanNumber, 20> kPlanNumbers = {
+constexpr std::array<PlanNumber, 21> kPlanNumbers = {
     {{"nodes", &Plan::nodes},
      {"shards", &Plan::shards},
      {"buckets", &Plan::buckets},
@@ -136,6 +139,7 @@ constexpr std::array<PlanNumber, 20> kPlanNumbers = {
      {"append_kib", &Plan::append_kib},
      {"inflight_messages", &Plan::inflight_messages},
      {"early", &Plan::early},
+     {"users", &Plan::users},
      {"kv_buffer_kib", &Plan::kv_buffer_kib},
      {"kv_cache_kib", &Plan::kv_cache_kib},
      {"kv_flush_kib", &Plan::kv_flush_kib},
@@ -221,13 +225,14 @@ bool sane(const Plan& plan) {
       plan.wal_grow_kib <= (1u << 20) && plan.append_kib >= 1 && plan.append_kib <= (32u << 10) &&
       plan.log_cache_kib <= (1u << 20) && plan.inflight_messages >= 1 && plan.early <= 1 &&
       plan.kv_buffer_kib >= 1 && plan.kv_buffer_kib <= (1u << 20) &&
-      plan.kv_cache_kib <= (1u << 20) && plan.kv_flush_kib >= 1 &&
-      plan.buggify <= 100 && plan.client_skew_s <= 600 && plan.odd_keys <= 1 && plan.budget <= 1 &&
-      plan.comeback <= 1 && plan.core < (1u << plan.nodes);
+      plan.kv_cache_kib <= (1u << 20) && plan.kv_flush_kib >= 1 && plan.buggify <= 100 &&
+      plan.client_skew_s <= 600 && plan.odd_keys <= 1 && plan.budget <= 1 && plan.comeback <= 1 &&
+      plan.users <= 16 && plan.core < (1u << plan.nodes);
   const bool ops = std::all_of(plan.ops.begin(), plan.ops.end(), [&](const Op& op) {
     return op.client < plan.clients && op.node >= 1 && op.node <= plan.nodes &&
            op.size < (8u << 20) && op.bucket < plan.buckets + kChurnBuckets &&
-           op.key < kKeysPerBucket;
+           op.key < kKeysPerBucket &&
+           (op.kind < OpKind::kIntrude || plan.users > (op.kind == OpKind::kIntrude ? 1u : 0u));
   });
   return numbers && ops && std::all_of(plan.faults.begin(), plan.faults.end(), [&](const Fault& f) {
            return sane(plan, f);
@@ -282,7 +287,7 @@ Result<Plan> Plan::decode(std::string_view text) {
 }
 
 Status Scenario::set(std::string_view key, std::string_view value) {
-  const std::array<std::pair<std::string_view, uint32_t*>, 25> numbers = {
+  const std::array<std::pair<std::string_view, uint32_t*>, 26> numbers = {
       {{"nodes_min", &nodes_min},
        {"nodes_max", &nodes_max},
        {"shards_min", &shards_min},
@@ -291,6 +296,7 @@ Status Scenario::set(std::string_view key, std::string_view value) {
        {"clients", &clients},
        {"duration_ms", &duration_ms},
        {"max_body_bytes", &max_body_bytes},
+       {"users", &users},
        {"fault_every_ms", &fault_every_ms},
        {"wal_segment_kib", &wal_segment_kib},
        {"log_cache_kib", &log_cache_kib},
@@ -342,7 +348,7 @@ Status Scenario::check() const {
   const bool ok = nodes_min >= 1 && nodes_min <= nodes_max && nodes_max <= 16 && shards_min >= 1 &&
                   shards_min <= shards_max && shards_max <= 65536 && clients >= 1 &&
                   clients <= 200 && duration_ms >= 1 && max_body_bytes < (8u << 20) &&
-                  budget <= 1 && (buggify <= 100 || buggify == kDrawn) && puts != 0;
+                  budget <= 1 && (buggify <= 100 || buggify == kDrawn) && puts != 0 && users <= 16;
   return ok ? Status() : Status(Code::kInvalidArgument, "a number of the scenario is out of range");
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "auth/basic.h"
 #include "auth/sigv4.h"
 #include "base/codec.h"
 #include "base/digest.h"
@@ -23,13 +24,12 @@ std::string crc32_base64(std::string_view bytes) {
 }
 
 // Signs what the head has so far.
-auth::Signed sign(http::RequestHead& head, WallTime now, std::string_view payload) {
+auth::Signed sign(http::RequestHead& head, const auth::Credentials& keys, WallTime now,
+                  std::string_view payload) {
   std::vector<auth::HeaderView> views;
   for (const http::Header& header : head.headers)
     views.push_back({header.name, header.value});
-  auth::Signed made =
-      auth::sign({head.method, head.target, views},
-                 {std::string(kAccessKey), std::string(kSecretKey)}, kRegion, now, payload);
+  auth::Signed made = auth::sign({head.method, head.target, views}, keys, kRegion, now, payload);
   head.headers.set("x-amz-date", made.amz_date);
   head.headers.set("x-amz-content-sha256", made.content_sha256);
   head.headers.set("Authorization", made.authorization);
@@ -78,6 +78,9 @@ std::vector<std::string> xml_elements(std::string_view xml, std::string_view nam
   }
 }
 
+S3Client::S3Client(Runtime& runtime)
+    : keys{std::string(kAccessKey), std::string(kSecretKey)}, runtime_(runtime) {}
+
 http::Client& S3Client::client(const Endpoint& node) {
   auto& slot = clients_[node];
   if (slot == nullptr) {
@@ -119,7 +122,7 @@ S3Answer S3Client::call(const Endpoint& node, std::string_view method, const std
   head.target = target;
   head.headers = std::move(headers);
   head.headers.set("Host", node.to_string());
-  sign(head, runtime_.clock().wall(), hex(as_view(sha256({}))));
+  sign(head, keys, runtime_.clock().wall(), hex(as_view(sha256({}))));
   return send(node, std::move(head), {});
 }
 
@@ -128,7 +131,18 @@ S3Answer S3Client::post(const Endpoint& node, const std::string& target, std::st
   head.method = "POST";
   head.target = target;
   head.headers = {{"Host", node.to_string()}, {"Content-MD5", base64_encode(as_view(md5(body)))}};
-  sign(head, runtime_.clock().wall(), hex(as_view(sha256(body))));
+  sign(head, keys, runtime_.clock().wall(), hex(as_view(sha256(body))));
+  return send(node, std::move(head), body);
+}
+
+S3Answer S3Client::api(const Endpoint& node, std::string_view method, const std::string& target,
+                       std::string_view body) {
+  http::RequestHead head;
+  head.method = method;
+  head.target = target;
+  head.headers.append("Host", node.to_string());
+  head.headers.append("Authorization",
+                      auth::make_basic({std::string(kAccessKey), std::string(kSecretKey)}));
   return send(node, std::move(head), body);
 }
 
@@ -146,7 +160,7 @@ S3Answer S3Client::put(const Endpoint& node, const std::string& target, std::str
   if (encoding == Encoding::kSigned || encoding == Encoding::kUnsigned) {
     const std::string crc = crc32_base64(body);
     if (encoding == Encoding::kSigned) head.headers.append("x-amz-checksum-crc32", crc);
-    sign(head, now,
+    sign(head, keys, now,
          encoding == Encoding::kSigned ? hex(as_view(sha256(body)))
                                        : std::string(auth::kUnsignedPayloadText));
     return send(node, std::move(head), body);
@@ -155,8 +169,8 @@ S3Answer S3Client::put(const Endpoint& node, const std::string& target, std::str
   head.headers.append("Content-Encoding", "aws-chunked");
   head.headers.append("x-amz-decoded-content-length", std::to_string(body.size()));
   if (trailer) head.headers.append("x-amz-trailer", "x-amz-checksum-crc32");
-  auth::Signed made =
-      sign(head, now, trailer ? auth::kStreamingSignedTrailerText : auth::kStreamingSignedText);
+  auth::Signed made = sign(
+      head, keys, now, trailer ? auth::kStreamingSignedTrailerText : auth::kStreamingSignedText);
   const std::string framed = chunked(body, auth::ChunkChain(made.context, made.signature),
                                      trailer ? crc32_base64(body) : std::string());
   return send(node, std::move(head), framed);

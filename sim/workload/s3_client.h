@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "auth/credentials.h"
 #include "http/client.h"
 #include "sim/check/history.h"
 #include "sim/plan/plan.h"
@@ -30,7 +31,9 @@ struct S3Answer {
 
 class S3Client {
  public:
-  explicit S3Client(Runtime& runtime) : runtime_(runtime) {}
+  explicit S3Client(Runtime& runtime);
+
+  auth::Credentials keys;  // that sign; root's at first
 
   // All yield, at most kPatience.
   static constexpr Duration kPatience = 8s;
@@ -40,6 +43,10 @@ class S3Client {
   S3Answer post(const Endpoint& node, const std::string& target, std::string_view body);
   S3Answer call(const Endpoint& node, std::string_view method, const std::string& target,
                 http::Headers headers = {});
+
+  // A request to a node's API, with root's credentials. `outcome` and `code` mean little.
+  S3Answer api(const Endpoint& node, std::string_view method, const std::string& target,
+               std::string_view body);
 
  private:
   S3Answer send(const Endpoint& node, http::RequestHead head, std::string_view body);

@@ -91,6 +91,9 @@ class Workload::ClockWatch {
     workload_.verdict_.evaluated("skew");
     // Set while the request was on its way: either may be right.
     if (machine_.clock_changes() != changes_) return;
+    // Without a good key nobody is told of clocks; and a HEAD is not told why.
+    const bool wordless = workload_.plan_.users > 0 && answer.code.empty();
+    if (answer.status == 403 && (wordless || answer.code == "InvalidAccessKeyId")) return;
     const bool refused = too_skewed(answer);
     const bool served = answer.status != 0 && !refused && answer.status < 500;
     if (refused) workload_.world_.chaos().reached("s3.request_too_skewed");
@@ -124,7 +127,13 @@ class Workload::ClockWatch {
 
 Workload::Workload(World& world, const Plan& plan, Cluster& cluster, History& history,
                    Verdict& verdict)
-    : world_(world), plan_(plan), cluster_(cluster), history_(history), verdict_(verdict) {
+    : world_(world),
+      plan_(plan),
+      cluster_(cluster),
+      history_(history),
+      verdict_(verdict),
+      access_(verdict),
+      users_(plan.users) {
   for (uint32_t c = 0; c <= plan.clients; ++c) {  // one more: for prepare() and read_back()
     clients_.push_back(
         std::make_unique<Client>(world.client_runtime(fmt::format("client-{}", c)), c));
@@ -150,6 +159,7 @@ void Workload::spawn(size_t client, std::string_view name, std::function<void(Cl
 
 void Workload::prepare() {
   spawn(plan_.clients, "prepare", [this](Client& client) {
+    prepare_users(client);
     for (uint32_t b = 0; b < plan_.buckets; ++b) {
       Op op;
       op.kind = OpKind::kCreateBucket;
@@ -214,7 +224,9 @@ void Workload::persist(Client& client, const Op& op) {
   for (;; client.node = 1 + client.node % plan_.nodes) {
     const S3Answer answer = perform(client, op, client.node);
     const bool again = answer.outcome == Outcome::kUnknown || worth_another_node(answer) ||
-                       answer.code == "OperationAborted";
+                       answer.code == "OperationAborted" ||
+                       // A key that is not known yet, or no longer.
+                       answer.status == 403;
     if (!again) return;
     (void)client.runtime.sleep_for(kPause);
   }
@@ -222,6 +234,8 @@ void Workload::persist(Client& client, const Op& op) {
 
 S3Answer Workload::perform(Client& client, const Op& op, uint32_t node_number) {
   const Endpoint node = cluster_.s3(node_number);
+  const Instant began = world_.now();
+  sign_as_owner(client, op);
   S3Answer answer;
   ClockWatch clocks(*this, client.runtime, node_number);
   switch (op.kind) {
@@ -254,14 +268,24 @@ S3Answer Workload::perform(Client& client, const Op& op, uint32_t node_number) {
     case OpKind::kHeadBucket:
       answer = bucket(client, op, node);
       break;
+    case OpKind::kIntrude:
+      answer = intrude(client, op, node);
+      break;
+    case OpKind::kOldKey:
+      answer = old_key(client, op, node);
+      break;
+    case OpKind::kRotateKey:
+      answer = rotate_key(client, op, node_number);
+      break;
   }
   world_.trace().event(world_.now(), 1000 + client.number, "op.end", static_cast<uint64_t>(op.kind),
                        static_cast<uint64_t>(answer.status), answer.code);
   // A conditional write has chosen its own nodes.
   const bool elsewhere = op.kind == OpKind::kPutAbsent || op.kind == OpKind::kPutMatch ||
                          op.kind == OpKind::kDeleteMatch;
-  if (!elsewhere) clocks.check(answer);
+  if (!elsewhere && op.kind != OpKind::kRotateKey) clocks.check(answer);
   check_answer(op, answer);
+  if (op.kind != OpKind::kRotateKey) note_key(client.s3->keys.access_key, began, answer);
   return answer;
 }
 
@@ -269,13 +293,18 @@ S3Answer Workload::perform(Client& client, const Op& op, uint32_t node_number) {
 void Workload::check_answer(const Op& op, const S3Answer& answer) {
   const bool read = op.kind == OpKind::kGet || op.kind == OpKind::kHead ||
                     op.kind == OpKind::kList || op.kind == OpKind::kListV1 ||
-                    op.kind == OpKind::kHeadBucket;
+                    op.kind == OpKind::kHeadBucket || op.kind == OpKind::kOldKey;
   const bool conditional = op.kind == OpKind::kPutAbsent || op.kind == OpKind::kPutMatch ||
                            op.kind == OpKind::kDeleteMatch;
   const bool honest_500 =
       answer.status == 500 && !read && answer.headers.get("x-drumlin-outcome") == "unknown";
   const bool client_error = answer.status >= 400 && answer.status < 500;
-  const bool expected = too_skewed(answer) || answer.status == 404 || answer.status == 409 ||
+  // AccessChecker knows when a key may be refused, and what an intruder may hear.
+  const bool refused =
+      plan_.users > 0 && answer.status == 403 &&
+      (answer.code == "InvalidAccessKeyId" || answer.code.empty() || op.kind == OpKind::kIntrude);
+  const bool expected = refused || too_skewed(answer) || answer.status == 404 ||
+                        answer.status == 409 ||
                         (answer.status == 416 && op.kind == OpKind::kGet && op.size > 0) ||
                         (answer.status == 412 && conditional);
   verdict_.evaluated("answer");

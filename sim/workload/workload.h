@@ -6,9 +6,12 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "auth/credentials.h"
+#include "sim/check/access.h"
 #include "sim/check/history.h"
 #include "sim/cluster/cluster.h"
 #include "sim/plan/plan.h"
@@ -70,11 +73,36 @@ class Workload {
   void check_body(const Asked& asked, const S3Answer& answer, const History::Value& value);
   void persist(Client& client, const Op& op);
 
+  // access.cpp. Of a plan with users: bucket b is of user b mod users.
+  struct User {
+    auth::Credentials current;
+    std::vector<auth::Credentials> retired;
+    bool rotating = false;
+  };
+  uint32_t owner_of(uint32_t bucket) const;
+  auth::Credentials credentials_of(uint32_t user) const;
+  void prepare_users(Client& client);
+  void sign_as_owner(Client& client, const Op& op);
+  void note_key(const std::string& key, Instant began, const S3Answer& answer);
+  S3Answer ask_api(Client& client, std::string_view method, const std::string& target,
+                   std::string_view body = {});
+  bool revoke(Client& client, const std::string& key, bool disable);
+  void sweep_keys(Client& client, uint32_t user);
+  std::optional<auth::Credentials> make_key(Client& client, uint32_t user);
+  S3Answer rotate_key(Client& client, const Op& op, uint32_t node);
+  S3Answer old_key(Client& client, const Op& op, const Endpoint& node);
+  S3Answer intrude(Client& client, const Op& op, const Endpoint& node);
+  S3Answer list_own(Client& client, const Op& op, const Endpoint& node);
+  void judge_intrusion(const History::Start& start, const std::string& bucket,
+                       const std::string& what, const S3Answer& answer);
+
   World& world_;
   const Plan& plan_;
   Cluster& cluster_;
   History& history_;
   Verdict& verdict_;
+  AccessChecker access_;
+  std::vector<User> users_;
   std::vector<std::unique_ptr<Client>> clients_;
   OpCounts counts_;
   std::map<std::string, std::string, std::less<>> etags_;  // "bucket/key": what was heard last

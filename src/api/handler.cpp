@@ -1,32 +1,13 @@
 #include "api/handler.h"
 
-#include <boost/json.hpp>
+#include <utility>
 
+#include "api/answers.h"
 #include "auth/basic.h"
 
 namespace drumlin::api {
-namespace {
-
-std::string error_json(std::string_view code, std::string_view message) {
-  return boost::json::serialize(boost::json::object{{"error", code}, {"message", message}}) + "\n";
-}
-
-Status answer(http::Exchange& exchange, int status, std::string_view type, std::string_view body) {
-  http::ResponseHead head;
-  head.status = status;
-  head.headers.append("Content-Type", type);
-  head.headers.append("Cache-Control", "no-store");
-  if (status == 401) head.headers.append("WWW-Authenticate", "Basic realm=\"drumlin\"");
-  if (status == 405) head.headers.append("Allow", "GET, HEAD");
-  return exchange.respond(std::move(head), body);
-}
-
-constexpr std::string_view kJson = "application/json";
-
-}  // namespace
-
-Handler::Handler(observe::Observer observer, Sources sources)
-    : observer_(observer), sources_(std::move(sources)) {}
+Handler::Handler(observe::Observer observer, Sources sources, std::unique_ptr<UsersApi> users)
+    : observer_(observer), sources_(std::move(sources)), users_(std::move(users)) {}
 
 bool Handler::authorized(const http::RequestHead& request) const {
   const auto secret_of = [this](std::string_view access_key) -> std::optional<std::string> {
@@ -40,31 +21,30 @@ void Handler::handle(http::Exchange& exchange) {
   const http::RequestHead& request = exchange.head();
   const std::string_view path =
       std::string_view(request.target).substr(0, request.target.find('?'));
-  // An answer that cannot be delivered has nobody left to be told.
-  if (request.method != "GET" && request.method != "HEAD") {
-    answer(exchange, 405, kJson, error_json("MethodNotAllowed", "only GET and HEAD")).ignore();
+  const bool of_users = users_ != nullptr && UsersApi::is_for(path);
+  if (!of_users && request.method != "GET" && request.method != "HEAD") {
+    answer_error(exchange, 405, "MethodNotAllowed", "only GET and HEAD", "GET, HEAD");
   } else if (path == "/health/live") {
-    answer(exchange, 200, kJson, "{\"live\":true}\n").ignore();
+    answer(exchange, 200, kJson, "{\"live\":true}\n");
   } else if (path == "/health/ready") {
     std::string why_not;
     if (sources_.ready(why_not)) {
-      answer(exchange, 200, kJson, "{\"ready\":true}\n").ignore();
+      answer(exchange, 200, kJson, "{\"ready\":true}\n");
     } else {
-      answer(exchange, 503, kJson, error_json("NotReady", why_not)).ignore();
+      answer_error(exchange, 503, "NotReady", why_not);
     }
   } else if (!authorized(request)) {
-    answer(exchange, 401, kJson,
-           error_json("Unauthorized", "HTTP Basic with access key and secret key"))
-        .ignore();
+    answer_error(exchange, 401, "Unauthorized",
+                 "HTTP Basic with access key and secret key of the configuration");
+  } else if (of_users) {
+    users_->handle(exchange, path);
   } else if (path == "/metrics") {
-    answer(exchange, 200, "text/plain; version=0.0.4; charset=utf-8", observer_.metrics.render())
-        .ignore();
+    answer(exchange, 200, "text/plain; version=0.0.4; charset=utf-8", observer_.metrics.render());
   } else if (path == "/v1/status") {
-    answer(exchange, 200, kJson, sources_.status_json()).ignore();
+    answer(exchange, 200, kJson, sources_.status_json());
   } else {
-    answer(exchange, 404, kJson,
-           error_json("NotFound", "known: /health/live, /health/ready, /metrics, /v1/status"))
-        .ignore();
+    answer_error(exchange, 404, "NotFound",
+                 "known: /health/live, /health/ready, /metrics, /v1/status, /v1/users, /v1/keys");
   }
 }
 

@@ -4,13 +4,16 @@
 //   GET /health/ready   200 when every shard here has a leader, else 503  no credentials
 //   GET /metrics        Prometheus text format 0.0.4                      HTTP Basic
 //   GET /v1/status      the node and its shards, JSON                     HTTP Basic
+//   /v1/users, /v1/keys users and their keys, JSON: see api/users.h       HTTP Basic
 //
-// Credentials are the access key and the secret key.
+// Credentials are the access key and the secret key of the configuration: root's.
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 
+#include "api/users.h"
 #include "http/server.h"
 #include "observe/observer.h"
 #include "runtime/runtime.h"
@@ -27,7 +30,8 @@ struct Sources {
 
 class Handler {
  public:
-  Handler(observe::Observer observer, Sources sources);
+  // `users` may be null: then the API knows nothing of them.
+  Handler(observe::Observer observer, Sources sources, std::unique_ptr<UsersApi> users = nullptr);
   void handle(http::Exchange& exchange);
   // For what the HTTP layer itself refuses.
   static void error(int status, std::string_view reason, http::ResponseHead& head,
@@ -37,6 +41,7 @@ class Handler {
   bool authorized(const http::RequestHead& request) const;
   observe::Observer observer_;
   Sources sources_;
+  std::unique_ptr<UsersApi> users_;
 };
 
 }  // namespace drumlin::api

@@ -14,7 +14,8 @@ struct Credentials {
   std::string secret_key;  // never logged, never in an answer
 };
 
-// The secret key of an access key; nothing if there is no such key. Must not yield.
+// The secret key of an access key; nothing if there is no such key. May yield, where the caller of
+// what takes it may.
 using SecretLookup = std::function<std::optional<std::string>(std::string_view access_key)>;
 
 // A lookup that knows one pair. An empty access key matches nothing.

@@ -220,8 +220,9 @@ std::string string_to_sign(std::string_view amz_date, std::string_view scope,
 // Fills in what is derived from the claim, and compares. `payload` as it entered the signature.
 std::optional<AuthError> check_signature(const RequestView& request, const Claim& claim,
                                          std::string_view amz_date, std::string_view payload,
-                                         const Verifier& verifier, Verified& out) {
-  const std::optional<std::string> secret = verifier.lookup(claim.access_key);
+                                         const Verifier& verifier, const SecretLookup& secret_of,
+                                         Verified& out) {
+  const std::optional<std::string> secret = secret_of(claim.access_key);
   if (!secret.has_value()) {
     return AuthError{AuthFailure::kUnknownAccessKey,
                      "The AWS Access Key Id you provided does not exist in our records."};
@@ -255,7 +256,7 @@ std::optional<AuthError> check_signature(const RequestView& request, const Claim
 }
 
 VerifyResult verify_header(const RequestView& request, std::string_view authorization, WallTime now,
-                           const Verifier& verifier) {
+                           const Verifier& verifier, const SecretLookup& secret_of) {
   Claim claim;
   Verified out;
   if (auto error = parse_header(authorization, claim)) return std::move(*error);
@@ -275,7 +276,8 @@ VerifyResult verify_header(const RequestView& request, std::string_view authoriz
   if (auto error = read_payload(payloads[0], out)) return std::move(*error);
   if (auto error = check_scope(claim, dates[0], verifier.region, false)) return std::move(*error);
   if (auto error = check_coverage(request, claim)) return std::move(*error);
-  if (auto error = check_signature(request, claim, dates[0], payloads[0], verifier, out)) {
+  if (auto error =
+          check_signature(request, claim, dates[0], payloads[0], verifier, secret_of, out)) {
     return std::move(*error);
   }
   // Last, so that only who holds the key learns about our clock; and a skewed clock is then the
@@ -350,7 +352,8 @@ std::optional<AuthError> parse_presigned(std::string_view query, PresignedQuery&
   return std::nullopt;
 }
 
-VerifyResult verify_presigned(const RequestView& request, WallTime now, const Verifier& verifier) {
+VerifyResult verify_presigned(const RequestView& request, WallTime now, const Verifier& verifier,
+                              const SecretLookup& secret_of) {
   PresignedQuery query;
   Claim claim;
   Verified out;
@@ -389,7 +392,8 @@ VerifyResult verify_presigned(const RequestView& request, WallTime now, const Ve
   if (auto failed = check_scope(claim, query.date, verifier.region, true))
     return std::move(*failed);
   if (auto failed = check_coverage(request, claim)) return std::move(*failed);
-  if (auto failed = check_signature(request, claim, query.date, payload, verifier, out)) {
+  if (auto failed =
+          check_signature(request, claim, query.date, payload, verifier, secret_of, out)) {
     return std::move(*failed);
   }
   if (*time > now + kMaxClockSkew) {
@@ -466,7 +470,8 @@ void SigningKeys::keep(std::string_view secret, std::string_view date, std::stri
                                      std::string(service), std::string(key)});
 }
 
-VerifyResult Verifier::verify(const RequestView& request, WallTime now) const {
+VerifyResult Verifier::verify(const RequestView& request, WallTime now,
+                              const SecretLookup& secret_of) const {
   const std::vector<std::string_view> authorization = values_of(request, "authorization");
   if (has_presigned_query(request.target)) {
     if (!authorization.empty()) {
@@ -475,14 +480,14 @@ VerifyResult Verifier::verify(const RequestView& request, WallTime now) const {
           "or the Authorization header should be specified",
           true);
     }
-    return verify_presigned(request, now, *this);
+    return verify_presigned(request, now, *this, secret_of);
   }
   if (authorization.empty()) {
     if (has_version_2_query(request.target)) return other_mechanism();
     return AuthError{AuthFailure::kMissing, "Access Denied"};
   }
   if (authorization.size() > 1) return malformed("the header is repeated.", false);
-  return verify_header(request, authorization[0], now, *this);
+  return verify_header(request, authorization[0], now, *this, secret_of);
 }
 
 Signed sign(const RequestView& request, const Credentials& credentials, std::string_view region,

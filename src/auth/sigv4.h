@@ -106,7 +106,12 @@ struct Verifier {
   mutable SigningKeys keys{};
 
   // By Authorization header, or by query if it has X-Amz-Algorithm; both at once is malformed.
-  VerifyResult verify(const RequestView& request, WallTime now) const;
+  VerifyResult verify(const RequestView& request, WallTime now) const {
+    return verify(request, now, lookup);
+  }
+  // With the lookup of this one request.
+  VerifyResult verify(const RequestView& request, WallTime now,
+                      const SecretLookup& secret_of) const;
 };
 
 struct Signed {

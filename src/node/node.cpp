@@ -175,8 +175,11 @@ Status Node::Parts::open_disk(Cancellation& stop) {
 }
 
 void Node::Parts::start_listeners() {
-  s3 = std::make_unique<s3::S3Handler>(runtime, observer, *router, s3_settings());
-  api = std::make_unique<api::Handler>(observer, api_sources());
+  s3 = std::make_unique<s3::S3Handler>(runtime, observer, *router, s3_settings(), &router->users());
+  api = std::make_unique<api::Handler>(
+      observer, api_sources(),
+      std::make_unique<api::UsersApi>(runtime, observer, router->users(), config.access_key,
+                                      config.limits.request_timeout));
   http::Limits limits;
   limits.max_connections = config.limits.max_connections;
   limits.head_bytes = config.limits.head_bytes;

@@ -137,19 +137,26 @@ Result<std::vector<BucketRecord>> Buckets::list(Instant deadline) {
   return std::move(reply.records);
 }
 
-Status Buckets::create(std::string_view name, Instant deadline) {
+Status Buckets::create(std::string_view name, const Call& call) {
   const uint32_t partitions = std::min<uint32_t>(16, shards_.shards());
-  DRUMLIN_ASSIGN(
-      const Reply reply,
-      catalogue(command_of(shard::CreateBucket{std::string(name), partitions}), deadline));
+  // Root's as ever: nodes that know no users understand it.
+  shard::Command command =
+      call.user == shard::kRootUser
+          ? command_of(shard::CreateBucket{std::string(name), partitions})
+          : command_of(shard::CreateOwnedBucket{std::string(name), partitions, call.user});
+  DRUMLIN_ASSIGN(const Reply reply, catalogue(std::move(command), call.deadline));
+  if (reply.code == Code::kPermissionDenied) {
+    return reply.bucket ? Status(Code::kFailedPrecondition, "the bucket is another's")
+                        : Status(Code::kPermissionDenied, "there is no such user any more");
+  }
   if (reply.code == Code::kAborted) {
     // Somebody's delete lies half way. Help it along, so that the caller's next try finds it done.
-    if (reply.bucket) roll_forward(*reply.bucket, deadline).ignore();
+    if (reply.bucket) roll_forward(*reply.bucket, call.deadline).ignore();
     return concurrent_change(name);
   }
   DRUMLIN_TRY(status_of(reply));
   DRUMLIN_CHECK(reply.bucket.has_value());
-  return begun_change(finish_create(*reply.bucket, deadline));
+  return begun_change(finish_create(*reply.bucket, call.deadline));
 }
 
 Status Buckets::finish_create(const BucketRecord& bucket, Instant deadline) {
@@ -172,19 +179,25 @@ Status Buckets::finish_create(const BucketRecord& bucket, Instant deadline) {
   return {};
 }
 
-Status Buckets::remove(std::string_view name, Instant deadline) {
+Status Buckets::remove(std::string_view name, const Call& call) {
   for (int round = 0; round < kRounds; ++round) {
-    DRUMLIN_ASSIGN(const Reply begun,
-                   catalogue(command_of(shard::BeginDelete{std::string(name)}), deadline));
+    shard::Command command =
+        call.only_owner ? command_of(shard::BeginOwnedDelete{std::string(name), *call.only_owner})
+                        : command_of(shard::BeginDelete{std::string(name)});
+    DRUMLIN_ASSIGN(const Reply begun, catalogue(std::move(command), call.deadline));
     if (begun.code == Code::kNotFound) return no_such_bucket(name);
+    if (begun.code == Code::kPermissionDenied && begun.bucket) {
+      if (!visible(begun.bucket->state)) return no_such_bucket(name);
+      return {Code::kPermissionDenied, "bucket \"" + std::string(name) + "\" is another's"};
+    }
     if (begun.code == Code::kAborted && begun.bucket) {
       // CREATING must first become ACTIVE; REMOVING or REOPENING is somebody's decision to finish.
-      DRUMLIN_TRY(roll_forward(*begun.bucket, deadline));
+      DRUMLIN_TRY(roll_forward(*begun.bucket, call.deadline));
       continue;
     }
     DRUMLIN_TRY(status_of(begun));
     DRUMLIN_CHECK(begun.bucket.has_value());
-    return begun_change(close_and_decide(*begun.bucket, deadline));
+    return begun_change(close_and_decide(*begun.bucket, call.deadline));
   }
   return concurrent_change(name);
 }

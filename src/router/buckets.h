@@ -27,8 +27,8 @@ class Buckets {
       : runtime_(runtime), observer_(observer), shards_(shards) {}
 
   // As Store's. All yield.
-  Status create(std::string_view name, Instant deadline);
-  Status remove(std::string_view name, Instant deadline);
+  Status create(std::string_view name, const Call& call);
+  Status remove(std::string_view name, const Call& call);
   Result<shard::BucketRecord> get(std::string_view name, Instant deadline);
   Result<std::vector<shard::BucketRecord>> list(Instant deadline);
 

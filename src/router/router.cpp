@@ -25,6 +25,10 @@ bool is_plain(const WriteTerms& terms) {
   return !terms.when.any() && !terms.request;
 }
 
+Status denied(std::string_view bucket) {
+  return {Code::kPermissionDenied, "bucket \"" + std::string(bucket) + "\" is another's"};
+}
+
 }  // namespace
 
 Router::Router(Runtime& runtime, observe::Observer observer, Origin origin,
@@ -35,7 +39,8 @@ Router::Router(Runtime& runtime, observe::Observer observer, Origin origin,
       origin_(origin),
       local_(local),
       shards_(runtime, observer, origin, table.replicas, local, std::move(peers)),
-      buckets_(runtime, observer, shards_) {}
+      buckets_(runtime, observer, shards_),
+      users_(runtime, observer, shards_) {}
 
 void Router::start() {
   runtime_.spawn("bucket sweep", [this] { sweep_loop(); });
@@ -63,31 +68,48 @@ uint32_t Router::shard_of(const shard::BucketRecord& bucket, std::string_view ke
   return shard::shard_of(bucket.name, key, bucket.partitions, shards_.shards());
 }
 
-Status Router::create_bucket(std::string_view name, Instant deadline) {
-  return buckets_.create(name, deadline);
+Status Router::check_bucket(std::string_view name, const Call& call) {
+  return lookup_for(name, call, /*fresh=*/false).status();
 }
 
-Status Router::delete_bucket(std::string_view name, Instant deadline) {
-  return buckets_.remove(name, deadline);
+Status Router::create_bucket(std::string_view name, const Call& call) {
+  return buckets_.create(name, call);
 }
 
-Result<shard::BucketRecord> Router::get_bucket(std::string_view name, Instant deadline) {
-  return buckets_.get(name, deadline);
+Status Router::delete_bucket(std::string_view name, const Call& call) {
+  return buckets_.remove(name, call);
 }
 
-Result<std::vector<shard::BucketRecord>> Router::list_buckets(Instant deadline) {
-  return buckets_.list(deadline);
+Result<shard::BucketRecord> Router::get_bucket(std::string_view name, const Call& call) {
+  return lookup_for(name, call, /*fresh=*/true);
+}
+
+Result<std::vector<shard::BucketRecord>> Router::list_buckets(const Call& call) {
+  DRUMLIN_ASSIGN(auto buckets, buckets_.list(call.deadline));
+  std::erase_if(buckets, [&](const shard::BucketRecord& bucket) { return !call.may_use(bucket); });
+  return buckets;
+}
+
+Result<shard::BucketRecord> Router::lookup_for(std::string_view bucket, const Call& call,
+                                               bool fresh) {
+  DRUMLIN_ASSIGN(shard::BucketRecord record, buckets_.lookup(bucket, fresh, call.deadline));
+  if (!fresh && !call.may_use(record)) {
+    // What we remember may be a former life's, and the present one the caller's.
+    DRUMLIN_ASSIGN(record, buckets_.lookup(bucket, /*fresh=*/true, call.deadline));
+  }
+  if (!call.may_use(record)) return denied(bucket);
+  return record;
 }
 
 template <typename T, typename Use>
-Result<T> Router::with_bucket(std::string_view bucket, Instant deadline, Use&& use) {
-  DRUMLIN_ASSIGN(shard::BucketRecord record, buckets_.lookup(bucket, /*fresh=*/false, deadline));
+Result<T> Router::with_bucket(std::string_view bucket, const Call& call, Use&& use) {
+  DRUMLIN_ASSIGN(shard::BucketRecord record, lookup_for(bucket, call, /*fresh=*/false));
   Result<T> answer = use(record);
   if (!answer.is(Code::kAborted)) return answer;
   runtime_.probe("router.stale_bucket_record");
   // The record that we remembered may be of a former life, or the bucket is changing right now.
   const shard::BucketRecord used = record;
-  DRUMLIN_ASSIGN(record, buckets_.lookup(bucket, /*fresh=*/true, deadline));
+  DRUMLIN_ASSIGN(record, lookup_for(bucket, call, /*fresh=*/true));
   if (record.incarnation == used.incarnation && record.epoch == used.epoch) return answer;
   return use(record);
 }
@@ -118,8 +140,8 @@ Result<Written> Router::write_object(const shard::BucketRecord& bucket, std::str
 
 Result<Written> Router::put_object(std::string_view bucket, std::string_view key,
                                    shard::ObjectAttributes attributes, Blob body,
-                                   const WriteTerms& terms, Instant deadline) {
-  return with_bucket<Written>(bucket, deadline, [&](const auto& record) {
+                                   const WriteTerms& terms, const Call& call) {
+  return with_bucket<Written>(bucket, call, [&](const auto& record) {
     shard::PutIf put;
     put.bucket = record.name;
     put.incarnation = record.incarnation;
@@ -135,13 +157,13 @@ Result<Written> Router::put_object(std::string_view bucket, std::string_view key
     } else {
       command.payload = std::move(put);
     }
-    return write_object(record, key, std::move(command), deadline);
+    return write_object(record, key, std::move(command), call.deadline);
   });
 }
 
 Result<Written> Router::delete_object(std::string_view bucket, std::string_view key,
-                                      const WriteTerms& terms, Instant deadline) {
-  return with_bucket<Written>(bucket, deadline, [&](const auto& record) {
+                                      const WriteTerms& terms, const Call& call) {
+  return with_bucket<Written>(bucket, call, [&](const auto& record) {
     shard::Delete del{record.name, record.incarnation, record.epoch, std::string(key)};
     shard::Command command;
     if (is_plain(terms)) {
@@ -149,14 +171,14 @@ Result<Written> Router::delete_object(std::string_view bucket, std::string_view 
     } else {
       command.payload = shard::DeleteIf{std::move(del), terms.when, terms.request};
     }
-    return write_object(record, key, std::move(command), deadline);
+    return write_object(record, key, std::move(command), call.deadline);
   });
 }
 
 Result<GotObject> Router::get_object(std::string_view bucket, std::string_view key, bool with_body,
                                      std::optional<ByteRange> range, uint64_t max_body,
-                                     Instant deadline) {
-  return with_bucket<GotObject>(bucket, deadline, [&](const auto& record) -> Result<GotObject> {
+                                     const Call& call) {
+  return with_bucket<GotObject>(bucket, call, [&](const auto& record) -> Result<GotObject> {
     replica::QueryRequest request;
     request.shard = shard_of(record, key);
     request.query = shard::encode_query(
@@ -164,10 +186,10 @@ Result<GotObject> Router::get_object(std::string_view bucket, std::string_view k
     request.want_body = with_body;
     request.max_body = max_body;
     if (range) request.range = {range->first, range->last};
-    DRUMLIN_ASSIGN(replica::QueryReply answer, shards_.read(std::move(request), deadline));
+    DRUMLIN_ASSIGN(replica::QueryReply answer, shards_.read(std::move(request), call.deadline));
     DRUMLIN_ASSIGN(shard::GetObjectReply reply, shard::decode_get_object_reply(answer.reply));
     DRUMLIN_TRY(refusal(reply.code, reply.detail, bucket));
-    if (reply.detail == shard::Detail::kRowClosed) DRUMLIN_TRY(still_there(record, deadline));
+    if (reply.detail == shard::Detail::kRowClosed) DRUMLIN_TRY(still_there(record, call.deadline));
     GotObject out;
     out.found = reply.object.has_value();
     out.version = out.found ? reply.object->version : reply.version;
@@ -241,9 +263,11 @@ Result<Listing> Router::list_all(const shard::BucketRecord& bucket, const ListRe
   return std::move(page).take();
 }
 
-Result<Listing> Router::list_objects(const ListRequest& request, Instant deadline) {
-  return with_bucket<Listing>(request.bucket, deadline, [&](const auto& record) {
-    return list_all(record, request, deadline);
+Result<Listing> Router::list_objects(const ListRequest& request, const Call& call) {
+  return with_bucket<Listing>(request.bucket, call, [&](const auto& record) -> Result<Listing> {
+    DRUMLIN_ASSIGN(Listing out, list_all(record, request, call.deadline));
+    out.owner = record.owner;
+    return out;
   });
 }
 

@@ -10,6 +10,7 @@
 #include "router/buckets.h"
 #include "router/shard_client.h"
 #include "router/store.h"
+#include "router/users.h"
 
 namespace drumlin::router {
 
@@ -25,25 +26,31 @@ class Router : public Store {
   void start();
   void stop();
 
-  Status create_bucket(std::string_view name, Instant deadline) override;
-  Status delete_bucket(std::string_view name, Instant deadline) override;
-  Result<shard::BucketRecord> get_bucket(std::string_view name, Instant deadline) override;
-  Result<std::vector<shard::BucketRecord>> list_buckets(Instant deadline) override;
+  Status check_bucket(std::string_view name, const Call& call) override;
+  Status create_bucket(std::string_view name, const Call& call) override;
+  Status delete_bucket(std::string_view name, const Call& call) override;
+  Result<shard::BucketRecord> get_bucket(std::string_view name, const Call& call) override;
+  Result<std::vector<shard::BucketRecord>> list_buckets(const Call& call) override;
   Result<Written> put_object(std::string_view bucket, std::string_view key,
                              shard::ObjectAttributes attributes, Blob body, const WriteTerms& terms,
-                             Instant deadline) override;
+                             const Call& call) override;
   Result<GotObject> get_object(std::string_view bucket, std::string_view key, bool with_body,
                                std::optional<ByteRange> range, uint64_t max_body,
-                               Instant deadline) override;
+                               const Call& call) override;
   Result<Written> delete_object(std::string_view bucket, std::string_view key,
-                                const WriteTerms& terms, Instant deadline) override;
-  Result<Listing> list_objects(const ListRequest& request, Instant deadline) override;
+                                const WriteTerms& terms, const Call& call) override;
+  Result<Listing> list_objects(const ListRequest& request, const Call& call) override;
+
+  UserStore& users() { return users_; }
 
  private:
   void sweep_loop();
-  // Runs `use` with the bucket's record, and once more with a fresh one if a partition calls ours stale.
+  // Runs `use` with the bucket's record, and once more with a fresh one if a partition calls ours stale. Either
+  // is the caller's, or kPermissionDenied.
   template <typename T, typename Use>
-  Result<T> with_bucket(std::string_view bucket, Instant deadline, Use&& use);
+  Result<T> with_bucket(std::string_view bucket, const Call& call, Use&& use);
+  // The record that `call` may use; asks the catalogue before it denies.
+  Result<shard::BucketRecord> lookup_for(std::string_view bucket, const Call& call, bool fresh);
   Status still_there(const shard::BucketRecord& bucket, Instant deadline);
   uint32_t shard_of(const shard::BucketRecord& bucket, std::string_view key) const;
   Result<Written> write_object(const shard::BucketRecord& bucket, std::string_view key,
@@ -61,6 +68,7 @@ class Router : public Store {
   replica::ReplicaSet& local_;
   ShardClient shards_;
   Buckets buckets_;
+  Users users_;
   Cancellation stopping_;
 };
 

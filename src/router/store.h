@@ -2,7 +2,8 @@
 // deadline, and are linearizable: they see every call that was answered before they began.
 //
 // Common errors: kUnavailable (nothing done, retry), kOutcomeUnknown (a write may or may not have been
-// done), kExhausted (slow down), kInvalidArgument.
+// done), kExhausted (slow down), kInvalidArgument; kPermissionDenied (the bucket exists and is not of
+// Call::only_owner).
 #pragma once
 
 #include <cstdint>
@@ -39,6 +40,7 @@ struct GotObject {
 struct Listing {
   std::vector<shard::ListedKey> items;  // ascending by key bytes
   bool truncated = false;
+  uint64_t owner = 0;  // of the bucket
 };
 
 struct ListRequest {
@@ -70,30 +72,50 @@ struct Written {
   uint64_t version = 0;
 };
 
+// Who asks, and until when. There is no call on nobody's behalf: root's is said to be root's.
+struct Call {
+  Instant deadline;
+  // The owner that a bucket must have. Checked against the very record that the operation then uses:
+  // a bucket that was deleted and made again by another is another's. Nothing: any will do.
+  std::optional<uint64_t> only_owner;
+  uint64_t user = 0;  // of whom a bucket that is made will be
+
+  static Call of_root(Instant deadline) { return {deadline, std::nullopt, 0}; }
+  bool may_use(const shard::BucketRecord& bucket) const {
+    return !only_owner || bucket.owner == *only_owner;
+  }
+};
+
 class Store {
  public:
   virtual ~Store() = default;
 
-  // kAlreadyExists: it exists (ACTIVE). kAborted: a delete of that name is under way.
-  virtual Status create_bucket(std::string_view name, Instant deadline) = 0;
+  // OK if the call may use the bucket, as far as this node remembers: for refusing early what would be
+  // refused later. kNotFound, kPermissionDenied (never by memory alone).
+  virtual Status check_bucket(std::string_view name, const Call& call) = 0;
+
+  // kAlreadyExists: it exists (ACTIVE) and is the caller's; kFailedPrecondition: it is another's.
+  // kAborted: a delete of that name is under way. kPermissionDenied: there is no such user any more.
+  virtual Status create_bucket(std::string_view name, const Call& call) = 0;
   // kNotFound; kFailedPrecondition: not empty; kAborted: a concurrent change.
-  virtual Status delete_bucket(std::string_view name, Instant deadline) = 0;
-  virtual Result<shard::BucketRecord> get_bucket(std::string_view name, Instant deadline) = 0;
-  virtual Result<std::vector<shard::BucketRecord>> list_buckets(Instant deadline) = 0;
+  virtual Status delete_bucket(std::string_view name, const Call& call) = 0;
+  virtual Result<shard::BucketRecord> get_bucket(std::string_view name, const Call& call) = 0;
+  // Those that the call may use.
+  virtual Result<std::vector<shard::BucketRecord>> list_buckets(const Call& call) = 0;
 
   // kNotFound: no such bucket. kAborted: the bucket is being deleted.
   virtual Result<Written> put_object(std::string_view bucket, std::string_view key,
                                      shard::ObjectAttributes attributes, Blob body,
-                                     const WriteTerms& terms, Instant deadline) = 0;
+                                     const WriteTerms& terms, const Call& call) = 0;
   // kNotFound: no such bucket; an object that is not there is an OK with found = false. No
   // more than max_body bytes of the body are brought into memory: all that was asked for, or none.
   virtual Result<GotObject> get_object(std::string_view bucket, std::string_view key,
                                        bool with_body, std::optional<ByteRange> range,
-                                       uint64_t max_body, Instant deadline) = 0;
+                                       uint64_t max_body, const Call& call) = 0;
   // Idempotent without a condition. Errors as put_object's.
   virtual Result<Written> delete_object(std::string_view bucket, std::string_view key,
-                                        const WriteTerms& terms, Instant deadline) = 0;
-  virtual Result<Listing> list_objects(const ListRequest& request, Instant deadline) = 0;
+                                        const WriteTerms& terms, const Call& call) = 0;
+  virtual Result<Listing> list_objects(const ListRequest& request, const Call& call) = 0;
 };
 
 }  // namespace drumlin::router

@@ -27,9 +27,12 @@ Outcome<Response> create_bucket(Context& context, const Request& request) {
   DRUMLIN_S3_ASSIGN(const Body body, read_body(context, request, plan));
   DRUMLIN_S3_TRY(check_configuration(body.bytes, context.settings.region));
   const std::string& name = request.target.bucket;
-  const Status status = context.store.create_bucket(name, context.deadline());
+  const Status status = context.store.create_bucket(name, context.call());
   if (status.is(Code::kAlreadyExists)) {
     return Error(ErrorCode::kBucketAlreadyOwnedByYou).with("BucketName", name);
+  }
+  if (status.is(Code::kFailedPrecondition)) {
+    return Error(ErrorCode::kBucketAlreadyExists).with("BucketName", name);
   }
   if (!status.ok()) return from_store(status);
   Response response;
@@ -38,7 +41,7 @@ Outcome<Response> create_bucket(Context& context, const Request& request) {
 }
 
 Outcome<Response> head_bucket(Context& context, const Request& request) {
-  const auto bucket = context.store.get_bucket(request.target.bucket, context.deadline());
+  const auto bucket = context.store.get_bucket(request.target.bucket, context.call());
   if (!bucket.ok()) return bucket_error(bucket.status(), request.target.bucket);
   Response response;
   response.headers.append("x-amz-bucket-region", context.settings.region);
@@ -49,7 +52,7 @@ Outcome<Response> head_bucket(Context& context, const Request& request) {
 
 Outcome<Response> delete_bucket(Context& context, const Request& request) {
   const std::string& name = request.target.bucket;
-  const Status status = context.store.delete_bucket(name, context.deadline());
+  const Status status = context.store.delete_bucket(name, context.call());
   if (status.is(Code::kFailedPrecondition)) {
     return Error(ErrorCode::kBucketNotEmpty).with("BucketName", name);
   }
@@ -60,7 +63,7 @@ Outcome<Response> delete_bucket(Context& context, const Request& request) {
 }
 
 Outcome<Response> get_bucket_location(Context& context, const Request& request) {
-  const auto bucket = context.store.get_bucket(request.target.bucket, context.deadline());
+  const auto bucket = context.store.get_bucket(request.target.bucket, context.call());
   if (!bucket.ok()) return bucket_error(bucket.status(), request.target.bucket);
   XmlDocument document("LocationConstraint", kNamespace);
   // The first region has no name here, for historical reasons.

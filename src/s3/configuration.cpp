@@ -70,11 +70,12 @@ const Unset& asked_for(const Request& request) {
   DRUMLIN_UNREACHABLE("routed here without such a subresource");
 }
 
-// Everything is its owner's alone.
-void add_acl(const XmlNode& root, const std::string& owner_id) {
+// Everything is its owner's alone. Only our own name is at hand.
+void add_acl(const XmlNode& root, const Context& context, uint64_t owner) {
+  const auth::Principal& caller = context.caller.principal;
   const auto describe = [&](const XmlNode& node) {
-    node.text("ID", owner_id);
-    node.text("DisplayName", "drumlin");
+    node.text("ID", auth::canonical_user_id(owner, context.settings.access_key));
+    if (owner == caller.user) node.text("DisplayName", caller.name);
   };
   describe(root.child("Owner"));
   const XmlNode grant = root.child("AccessControlList").child("Grant");
@@ -89,11 +90,11 @@ void add_acl(const XmlNode& root, const std::string& owner_id) {
 Check check_target(Context& context, const Request& request) {
   const std::string& bucket = request.target.bucket;
   if (request.target.key.empty()) {
-    const auto found = context.store.get_bucket(bucket, context.deadline());
+    const auto found = context.store.get_bucket(bucket, context.call());
     return found.ok() ? good() : Check(bucket_error(found.status(), bucket));
   }
-  const auto got = context.store.get_object(bucket, request.target.key, false, std::nullopt, 0,
-                                            context.deadline());
+  const auto got =
+      context.store.get_object(bucket, request.target.key, false, std::nullopt, 0, context.call());
   if (!got.ok()) return bucket_error(got.status(), bucket);
   if (got->found) return good();
   return Error(ErrorCode::kNoSuchKey).with("Key", request.target.key);
@@ -126,7 +127,11 @@ Outcome<Response> get_configuration(Context& context, const Request& request) {
   XmlDocument document(unset.root, kNamespace);
   const XmlNode root = document.root();
   if (!unset.child.empty()) root.text(unset.child, unset.text);
-  if (unset.name == "acl") add_acl(root, context.owner_id);
+  if (unset.name == "acl") {
+    const auto bucket = context.store.get_bucket(request.target.bucket, context.call());
+    if (!bucket.ok()) return bucket_error(bucket.status(), request.target.bucket);
+    add_acl(root, context, bucket->owner);
+  }
   if (unset.name == "tagging") root.child("TagSet").set_text({});
   if (unset.name == "ownershipControls") {
     root.child("Rule").text("ObjectOwnership", "BucketOwnerEnforced");

@@ -194,7 +194,7 @@ bool evaluates(Operation operation, std::string_view name) {
   }
 }
 
-Check refuse_header(Operation operation, const http::Header& header, std::string_view owner_id) {
+Check refuse_header(Operation operation, const http::Header& header) {
   for (const Tolerated& each : kTolerated) {
     if (!http::iequals(header.name, each.name)) continue;
     return contains(each.values, header.value) ? good()
@@ -220,9 +220,6 @@ Check refuse_header(Operation operation, const http::Header& header, std::string
   }
   // There are no temporary keys here: no token can be a good one.
   if (http::iequals(header.name, "x-amz-security-token")) return ErrorCode::kInvalidToken;
-  if (http::iequals(header.name, "x-amz-expected-bucket-owner") && header.value != owner_id) {
-    return ErrorCode::kAccessDenied;
-  }
   return good();
 }
 
@@ -247,10 +244,9 @@ Outcome<Operation> route(std::string_view method, const Target& target) {
   return ErrorCode::kMethodNotAllowed;
 }
 
-Check refuse_unbuilt_headers(Operation operation, const http::Headers& headers,
-                             std::string_view owner_id) {
+Check refuse_unbuilt_headers(Operation operation, const http::Headers& headers) {
   for (const http::Header& header : headers) {
-    DRUMLIN_S3_TRY(refuse_header(operation, header, owner_id));
+    DRUMLIN_S3_TRY(refuse_header(operation, header));
   }
   return good();
 }

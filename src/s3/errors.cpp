@@ -19,6 +19,9 @@ constexpr std::array kTable = {
     ErrorInfo{kBadDigest, "BadDigest", 400,
               "The Content-MD5 you specified did not match what we received."},
     ErrorInfo{kBadRequest, "BadRequest", 400, "The request is malformed."},
+    ErrorInfo{kBucketAlreadyExists, "BucketAlreadyExists", 409,
+              "The requested bucket name is not available. The bucket namespace is shared by all "
+              "users of the system. Please select a different name and try again."},
     ErrorInfo{kBucketAlreadyOwnedByYou, "BucketAlreadyOwnedByYou", 409,
               "Your previous request to create the named bucket succeeded and you already own it."},
     ErrorInfo{kBucketNotEmpty, "BucketNotEmpty", 409,
@@ -156,6 +159,8 @@ Error from_store(const Status& status) {
   switch (status.code()) {
     case Code::kNotFound:
       return kNoSuchBucket;
+    case Code::kPermissionDenied:
+      return kAccessDenied;
     case Code::kAborted:
       return kOperationAborted;
     case Code::kExhausted:

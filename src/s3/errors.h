@@ -21,6 +21,7 @@ enum class ErrorCode : unsigned char {
   kAuthorizationQueryParametersError,
   kBadDigest,
   kBadRequest,
+  kBucketAlreadyExists,
   kBucketAlreadyOwnedByYou,
   kBucketNotEmpty,
   kEntityTooLarge,

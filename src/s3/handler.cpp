@@ -116,18 +116,19 @@ struct S3Handler::Trace {
   Operation operation = Operation::kNone;
   std::string request_id;
   std::string host_id;
+  std::string user;  // once it is known
   int status = 0;
   std::string_view error;  // its code, or empty
 };
 
 S3Handler::S3Handler(Runtime& runtime, observe::Observer observer, router::Store& store,
-                     Settings settings)
+                     Settings settings, router::UserStore* users)
     : runtime_(runtime),
       observer_(observer),
       store_(store),
       settings_(std::move(settings)),
-      owner_id_(hex(sha256("drumlin owner\n" + settings_.access_key))),
-      verifier_{settings_.region, auth::single_key({settings_.access_key, settings_.secret_key})},
+      callers_(settings_, users),
+      verifier_{settings_.region, nullptr},
       body_bytes_(runtime.scheduler(), runtime.clock(), settings_.body_bytes_in_flight),
       requests_(runtime.scheduler(), runtime.clock(), settings_.max_requests),
       ids_(runtime.random().stream("s3.request_ids")) {
@@ -162,13 +163,20 @@ void S3Handler::add_common(http::Headers& headers, const Trace& trace) {
   headers.append("Server", "Drumlin");
 }
 
-Outcome<auth::Verified> S3Handler::authenticate(const http::RequestHead& head) {
+Outcome<auth::Verified> S3Handler::authenticate(const http::RequestHead& head,
+                                                auth::Principal& principal) {
   std::vector<auth::HeaderView> views;
   views.reserve(head.headers.size());
   for (const http::Header& header : head.headers)
     views.push_back({header.name, header.value});
+  const WallTime now = runtime_.clock().wall();
+  const Instant deadline = after(runtime_.clock(), settings_.request_timeout);
+  Status unknown;
   auth::VerifyResult result =
-      verifier_.verify({head.method, head.target, views}, runtime_.clock().wall());
+      verifier_.verify({head.method, head.target, views}, now, [&](std::string_view access_key) {
+        return callers_.secret_of(access_key, deadline, principal, unknown);
+      });
+  if (!unknown.ok()) return from_store(unknown);
   if (auto* verified = std::get_if<auth::Verified>(&result)) return std::move(*verified);
   const auth::AuthError& refused = std::get<auth::AuthError>(result);
   const bool presigned = !head.headers.has("Authorization");
@@ -180,13 +188,18 @@ Outcome<auth::Verified> S3Handler::authenticate(const http::RequestHead& head) {
 }
 
 Outcome<Response> S3Handler::serve(const http::RequestHead& sent, BodySource& body, Trace& trace) {
-  DRUMLIN_S3_ASSIGN(const auth::Verified verified, authenticate(sent));
+  auth::Principal principal;
+  DRUMLIN_S3_ASSIGN(const auth::Verified verified, authenticate(sent, principal));
+  trace.user = principal.name;
   DRUMLIN_S3_ASSIGN(const Target target, parse_target(sent.target));
   const std::optional<http::RequestHead> folded = with_hoisted_headers(sent, target);
   const http::RequestHead& head = folded.has_value() ? *folded : sent;
   DRUMLIN_S3_ASSIGN(trace.operation, route(head.method, target));
-  DRUMLIN_S3_TRY(refuse_unbuilt_headers(trace.operation, head.headers, owner_id_));
-  Context context{runtime_, store_, settings_, owner_id_, body_bytes_};
+  DRUMLIN_S3_TRY(refuse_unbuilt_headers(trace.operation, head.headers));
+  DRUMLIN_S3_ASSIGN(const Caller caller,
+                    callers_.admit(std::move(principal), trace.operation, target, head.headers,
+                                   store_, after(runtime_.clock(), settings_.request_timeout)));
+  Context context{runtime_, store_, settings_, caller, body_bytes_};
   return run(trace.operation, context, {head, target, verified, body});
 }
 
@@ -243,6 +256,7 @@ void S3Handler::record(const http::Exchange& exchange, const Trace& trace) {
   observer_.log.write(level, "s3", "request",
                       {{"request_id", trace.request_id},
                        {"peer", peer},
+                       {"user", trace.user},
                        {"operation", operation_name(trace.operation)},
                        {"method", head.method},
                        {"path", path_of(head.target)},

@@ -1,7 +1,7 @@
 // S3Handler: the S3 API of a node. Takes HTTP exchanges, authenticates them, answers from a Store.
 //
-// A request is judged in this order: signature, target, operation, headers, body, store. Whatever
-// fails first is the answer, and the body is not asked for ("100 Continue") before the headers have
+// A request is judged in this order: signature, target, operation, headers, caller, body, store.
+// Whatever fails first is the answer, and the body is not asked for ("100 Continue") before the headers have
 // passed. Every answer carries a request id that is also in the log.
 //
 // No more than Settings::max_requests are served at once; one beyond that waits a second for its turn,
@@ -17,6 +17,7 @@
 #include "observe/observer.h"
 #include "router/store.h"
 #include "runtime/runtime.h"
+#include "s3/caller.h"
 #include "s3/operations.h"
 #include "s3/request.h"
 #include "s3/settings.h"
@@ -26,7 +27,9 @@ namespace drumlin::s3 {
 class S3Handler {
  public:
   // All references outlive the handler, and the handler every exchange that it was given.
-  S3Handler(Runtime& runtime, observe::Observer observer, router::Store& store, Settings settings);
+  // `users` may be null: then there is no user but root, whose key is in the settings.
+  S3Handler(Runtime& runtime, observe::Observer observer, router::Store& store, Settings settings,
+            router::UserStore* users = nullptr);
   S3Handler(const S3Handler&) = delete;
   S3Handler& operator=(const S3Handler&) = delete;
 
@@ -44,7 +47,7 @@ class S3Handler {
   };
   void answer(http::Exchange& exchange, Outcome<Response> outcome, Trace& trace);
   Outcome<Response> serve(const http::RequestHead& sent, BodySource& body, Trace& trace);
-  Outcome<auth::Verified> authenticate(const http::RequestHead& head);
+  Outcome<auth::Verified> authenticate(const http::RequestHead& head, auth::Principal& principal);
   Response error_response(const Error& error, const http::RequestHead& head, const Trace& trace);
   Trace new_trace();
   void add_common(http::Headers& headers, const Trace& trace);
@@ -54,8 +57,8 @@ class S3Handler {
   observe::Observer observer_;
   router::Store& store_;
   const Settings settings_;
-  const std::string owner_id_;
-  const auth::Verifier verifier_;
+  Callers callers_;
+  const auth::Verifier verifier_;  // each request brings its lookup
   Semaphore body_bytes_;
   Semaphore requests_;  // being served
   Rng ids_;

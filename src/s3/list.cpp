@@ -47,7 +47,7 @@ Outcome<Listed> parse_common(const Request& request) {
 Check fetch(Context& context, const ListPosition& after, Listed& out) {
   if (out.max_keys == 0) {
     // Nothing to list, but the bucket must be there.
-    const auto bucket = context.store.get_bucket(out.bucket, context.deadline());
+    const auto bucket = context.store.get_bucket(out.bucket, context.call());
     return bucket.ok() ? good() : Check(bucket_error(bucket.status(), out.bucket));
   }
   router::ListRequest list;
@@ -57,7 +57,7 @@ Check fetch(Context& context, const ListPosition& after, Listed& out) {
   list.after = after.key;
   list.after_is_prefix = after.common_prefix;
   list.limit = out.max_keys;
-  auto page = context.store.list_objects(list, context.deadline());
+  auto page = context.store.list_objects(list, context.call());
   if (!page.ok()) return bucket_error(page.status(), out.bucket);
   out.page = std::move(page).value();
   // A client that is told to go on must be told where.
@@ -80,7 +80,15 @@ ListPosition position_of(std::string_view marker, const Listed& listed) {
   return out;
 }
 
-void add_contents(const XmlNode& root, const Listed& listed, const std::string* owner_id,
+// An object's owner is its bucket's. Only our own name is at hand.
+void add_owner(const XmlNode& node, const Context& context, uint64_t bucket_owner) {
+  const XmlNode owner = node.child("Owner");
+  owner.text("ID", auth::canonical_user_id(bucket_owner, context.settings.access_key));
+  const auth::Principal& caller = context.caller.principal;
+  if (bucket_owner == caller.user) owner.text("DisplayName", caller.name);
+}
+
+void add_contents(const XmlNode& root, const Listed& listed, const Context* owner_for,
                   bool versions = false) {
   for (const shard::ListedKey& item : listed.page.items) {
     if (item.common_prefix) continue;
@@ -93,11 +101,7 @@ void add_contents(const XmlNode& root, const Listed& listed, const std::string* 
     node.text("LastModified", observe::rfc3339(item.modified));
     node.text("ETag", "\"" + item.etag + "\"");
     node.number("Size", item.size);
-    if (owner_id != nullptr) {
-      const XmlNode owner = node.child("Owner");
-      owner.text("ID", *owner_id);
-      owner.text("DisplayName", "drumlin");
-    }
+    if (owner_for != nullptr) add_owner(node, *owner_for, listed.page.owner);
     node.text("StorageClass", "STANDARD");
   }
   for (const shard::ListedKey& item : listed.page.items) {
@@ -146,7 +150,7 @@ Outcome<Response> list_objects_v2(Context& context, const Request& request) {
   if (listed.url_encoded) root.text("EncodingType", "url");
   root.boolean("IsTruncated", listed.page.truncated);
   const bool fetch_owner = query.get("fetch-owner") == "true";
-  add_contents(root, listed, fetch_owner ? &context.owner_id : nullptr);
+  add_contents(root, listed, fetch_owner ? &context : nullptr);
   return xml_response(context, document);
 }
 
@@ -167,7 +171,7 @@ Outcome<Response> list_objects(Context& context, const Request& request) {
   if (!listed.delimiter.empty()) root.text("Delimiter", listed.encoded(listed.delimiter));
   if (listed.url_encoded) root.text("EncodingType", "url");
   root.boolean("IsTruncated", listed.page.truncated);
-  add_contents(root, listed, &context.owner_id);
+  add_contents(root, listed, &context);
   return xml_response(context, document);
 }
 
@@ -200,7 +204,7 @@ Outcome<Response> list_object_versions(Context& context, const Request& request)
   if (!listed.delimiter.empty()) root.text("Delimiter", listed.encoded(listed.delimiter));
   if (listed.url_encoded) root.text("EncodingType", "url");
   root.boolean("IsTruncated", listed.page.truncated);
-  add_contents(root, listed, &context.owner_id, /*versions=*/true);
+  add_contents(root, listed, &context, /*versions=*/true);
   return xml_response(context, document);
 }
 

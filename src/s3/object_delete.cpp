@@ -10,7 +10,7 @@ Outcome<Response> delete_object(Context& context, const Request& request) {
   DRUMLIN_S3_ASSIGN(terms.when, delete_condition(request.head.headers));
   terms.request = request_digest(request, key, terms.when, {});
   const auto written =
-      context.store.delete_object(request.target.bucket, key, terms, context.deadline());
+      context.store.delete_object(request.target.bucket, key, terms, context.call());
   if (!written.ok()) return bucket_error(written.status(), request.target.bucket);
   if (written->outcome != router::Written::Outcome::kDone) {
     return refused(*written, key, condition_name(terms.when));

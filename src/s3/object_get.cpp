@@ -114,7 +114,7 @@ Outcome<Fetched> fetch(Context& context, const Request& request,
   for (int round = 0; round < kRounds; ++round) {
     DRUMLIN_S3_ASSIGN(Permits permits, acquire_body_bytes(context, room, memory));
     auto got = context.store.get_object(request.target.bucket, request.target.key, true, range,
-                                        room, context.deadline());
+                                        room, context.call());
     if (!got.ok()) return bucket_error(got.status(), request.target.bucket);
     permits.shrink(got->body.size());
     if (!got->body_left_out) return Fetched{std::move(*got), std::move(permits)};
@@ -129,7 +129,7 @@ Outcome<Fetched> fetch(Context& context, const Request& request,
 
 Outcome<Fetched> fetch_head(Context& context, const Request& request) {
   auto got = context.store.get_object(request.target.bucket, request.target.key, false,
-                                      std::nullopt, 0, context.deadline());
+                                      std::nullopt, 0, context.call());
   if (!got.ok()) return bucket_error(got.status(), request.target.bucket);
   return Fetched{std::move(*got), Permits()};
 }

@@ -116,7 +116,7 @@ Outcome<Response> put_object(Context& context, const Request& request) {
   terms.request = request_digest(request, request.target.key, terms.when, content_of(attributes));
   const auto written =
       context.store.put_object(request.target.bucket, request.target.key, std::move(attributes),
-                               Blob(std::move(body.bytes)), terms, context.deadline());
+                               Blob(std::move(body.bytes)), terms, context.call());
   if (!written.ok()) return bucket_error(written.status(), request.target.bucket);
   if (written->outcome != router::Written::Outcome::kDone) {
     return refused(*written, request.target.key, condition_name(terms.when));

@@ -86,14 +86,14 @@ struct Work {
       : running(context.runtime.scheduler(), context.runtime.clock()),
         store(context.store),
         bucket(std::move(bucket_name)),
-        deadline(context.deadline()),
+        call(context.call()),
         entries(std::move(all)) {}
 
   void run() {
     while (next < entries.size()) {
       Entry& entry = entries[next++];
       if (entry.error.has_value()) continue;
-      const auto written = store.delete_object(bucket, entry.key, entry.terms, deadline);
+      const auto written = store.delete_object(bucket, entry.key, entry.terms, call);
       if (!written.ok()) {
         entry.error = bucket_error(written.status(), bucket);
       } else if (written->outcome != router::Written::Outcome::kDone) {
@@ -106,7 +106,7 @@ struct Work {
   WaitGroup running;
   router::Store& store;
   const std::string bucket;
-  const Instant deadline;
+  const router::Call call;
   std::vector<Entry> entries;
   size_t next = 0;
 };
@@ -151,7 +151,7 @@ Outcome<Response> delete_objects(Context& context, const Request& request) {
     DRUMLIN_S3_ASSIGN(batch, parse(request, body.bytes));
   }
   const std::string& bucket = request.target.bucket;
-  const auto found = context.store.get_bucket(bucket, context.deadline());
+  const auto found = context.store.get_bucket(bucket, context.call());
   if (!found.ok()) return bucket_error(found.status(), bucket);
   const auto workers = static_cast<uint32_t>(std::min<size_t>(kWorkers, batch.entries.size()));
   const auto work = std::make_shared<Work>(context, bucket, std::move(batch.entries));

@@ -36,8 +36,7 @@ std::string_view operation_name(Operation operation);
 Outcome<Operation> route(std::string_view method, const Target& target);
 
 // Refuses headers that would change what the operation means and are not built, kNotImplemented.
-Check refuse_unbuilt_headers(Operation operation, const http::Headers& headers,
-                             std::string_view owner_id);
+Check refuse_unbuilt_headers(Operation operation, const http::Headers& headers);
 
 Outcome<Response> run(Operation operation, Context& context, const Request& request);
 

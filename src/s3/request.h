@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "auth/principal.h"
 #include "auth/sigv4.h"
 #include "base/blob.h"
 #include "http/message.h"
@@ -33,15 +34,24 @@ struct Request {
   BodySource& body;
 };
 
+// Who a request is from, and what it may use.
+struct Caller {
+  auth::Principal principal;
+  std::string owner_id;                // as whose a bucket of it is shown
+  std::optional<uint64_t> only_owner;  // see router::Call
+};
+
 // What operations need of the node.
 struct Context {
   Runtime& runtime;
   router::Store& store;
   const Settings& settings;
-  const std::string& owner_id;
+  const Caller& caller;
   Semaphore& body_bytes;
 
   Instant deadline() const { return after(runtime.clock(), settings.request_timeout); }
+  // Of the store, on the caller's behalf.
+  router::Call call() const { return {deadline(), caller.only_owner, caller.principal.user}; }
 };
 
 // Permits of a semaphore, given back on destruction.

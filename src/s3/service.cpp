@@ -49,7 +49,7 @@ Outcome<Page> select(std::vector<shard::BucketRecord> all, const Query& query,
 }  // namespace
 
 Outcome<Response> list_buckets(Context& context, const Request& request) {
-  auto all = context.store.list_buckets(context.deadline());
+  auto all = context.store.list_buckets(context.call());
   if (!all.ok()) return from_store(all.status());
   const Query& query = request.target.query;
   DRUMLIN_S3_ASSIGN(const Page page,
@@ -57,8 +57,8 @@ Outcome<Response> list_buckets(Context& context, const Request& request) {
   XmlDocument document("ListAllMyBucketsResult", kNamespace);
   const XmlNode root = document.root();
   const XmlNode owner = root.child("Owner");
-  owner.text("ID", context.owner_id);
-  owner.text("DisplayName", "drumlin");
+  owner.text("ID", context.caller.owner_id);
+  owner.text("DisplayName", context.caller.principal.name);
   const XmlNode list = root.child("Buckets");
   for (const shard::BucketRecord& bucket : page.buckets) {
     const XmlNode item = list.child("Bucket");

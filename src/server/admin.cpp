@@ -7,32 +7,12 @@
 #include <exception>
 #include <map>
 
-#include "base/digest.h"
-#include "host/host.h"
-#include "server/api_client.h"
+#include "server/api_call.h"
 
 namespace drumlin::server {
 namespace {
 
 namespace json = boost::json;
-
-Result<std::string> fetch_status(Runtime& runtime, const Settings& settings) {
-  DRUMLIN_ASSIGN(const std::unique_ptr<http::Client> client, api_client(runtime, settings));
-  const Endpoint& api = client->endpoint();
-  http::RequestHead head;
-  head.method = "GET";
-  head.target = "/v1/status";
-  head.headers.append("Host", api.to_string());
-  head.headers.append("Authorization", "Basic " + base64_encode(settings.config.access_key + ":" +
-                                                                settings.config.secret_key));
-  auto response = client->request(head, {}, after(runtime.clock(), 10s), 16u << 20);
-  if (!response.ok()) return response.status().with_context(api.to_string());
-  if (response->head.status != 200) {
-    return Status(Code::kUnavailable, fmt::format("{} answers {}: {}", api.to_string(),
-                                                  response->head.status, response->body));
-  }
-  return std::move(response->body);
-}
 
 std::string text(const json::value& v) {
   return std::string(v.as_string());
@@ -74,18 +54,9 @@ void print_status(const json::object& status) {
 }  // namespace
 
 int run_admin_status(const Settings& settings, bool as_json) {
-  host::Host::Options options;  // without a data directory: this is only a client
-  auto created = host::Host::create(options);
-  if (!created.ok()) {
-    std::fprintf(stderr, "drumlin: %s\n", created.status().message().c_str());
-    return 1;
-  }
-  return (*created)->run([&](Runtime& runtime, Cancellation&) {
-    auto body = fetch_status(runtime, settings);
-    if (!body.ok()) {
-      std::fprintf(stderr, "drumlin: %s\n", body.status().message().c_str());
-      return 1;
-    }
+  return run_client([&](Runtime& runtime) {
+    auto body = ask_api(runtime, settings, "GET", "/v1/status");
+    if (!body.ok()) return complain_of(body.status());
     if (as_json) {
       std::fputs(body->c_str(), stdout);
       return 0;

@@ -6,6 +6,7 @@
 
 #include "host/host.h"
 #include "server/admin.h"
+#include "server/admin_users.h"
 #include "server/config_file.h"
 #include "server/daemon.h"
 
@@ -68,6 +69,46 @@ int complain(const Status& status) {
   return status.is(drumlin::Code::kInvalidArgument) ? 2 : 1;
 }
 
+void add_ca(CLI::App& command, Settings& settings) {
+  command.add_option("--ca", settings.ca_file,
+                     "PEM file: speak TLS, believe whom these have issued");
+}
+
+// `admin users` or `admin keys` with their verbs. What is parsed goes into `command`.
+CLI::App* add_users(CLI::App& admin, bool keys, Sources& sources, Settings& settings,
+                    drumlin::server::UsersCommand& command) {
+  CLI::App* const group = admin.add_subcommand(keys ? "keys" : "users",
+                                               keys ? "access keys of users" : "users beside root");
+  group->require_subcommand(1);
+  const auto add = [&](const char* verb, const char* help, const char* what,
+                       const char* what_help) {
+    CLI::App* const sub = group->add_subcommand(verb, help);
+    add_sources(*sub, sources);
+    sub->add_flag("--json", command.json, "as the API answers it");
+    add_ca(*sub, settings);
+    CLI::Option* const name = sub->add_option(what, command.name, what_help);
+    if (std::string(verb) != "list") name->required();
+    sub->callback([&command, keys, verb] {
+      command.keys = keys;
+      command.verb = verb;
+    });
+  };
+  if (keys) {
+    add("list", "all keys, without their secrets", "USER", "only of this user");
+    add("create", "make a key; prints the secret, once", "USER", "whose key it is");
+    add("delete", "for good; refused everywhere within a second", "KEY", "the access key");
+    add("disable", "refused everywhere within a second", "KEY", "the access key");
+    add("enable", "good again", "KEY", "the access key");
+  } else {
+    add("list", "all users", "USER", "only this one");
+    add("create", "make a user; it needs a key next", "USER", "1 to 64 letters, digits or +=,.@_-");
+    add("delete", "with its keys; refused while it owns a bucket", "USER", "whom");
+    add("disable", "none of its keys is good any more, within a second", "USER", "whom");
+    add("enable", "its keys are good again", "USER", "whom");
+  }
+  return group;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -87,8 +128,11 @@ int main(int argc, char** argv) {
   CLI::App* status = admin->add_subcommand("status", "the node, its peers and its shards");
   add_sources(*status, sources);
   status->add_flag("--json", json, "as the API answers it");
-  status->add_option("--ca", settings.ca_file,
-                     "PEM file: speak TLS, believe whom these have issued");
+  add_ca(*status, settings);
+
+  drumlin::server::UsersCommand users_command;
+  CLI::App* users = add_users(*admin, /*keys=*/false, sources, settings, users_command);
+  CLI::App* keys = add_users(*admin, /*keys=*/true, sources, settings, users_command);
 
   // CLI11 says of an unknown command only that one is missing.
   const auto named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
@@ -112,5 +156,8 @@ int main(int argc, char** argv) {
   const Status read = read_settings(sources, settings);
   if (!read.ok()) return complain(read);
   if (server->parsed()) return drumlin::server::run_daemon(settings);
+  if (users->parsed() || keys->parsed()) {
+    return drumlin::server::run_admin_users(settings, users_command);
+  }
   return drumlin::server::run_admin_status(settings, json);
 }

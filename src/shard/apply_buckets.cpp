@@ -20,7 +20,18 @@ bool same_life(const std::optional<BucketRecord>& record, uint64_t incarnation) 
 }  // namespace
 
 Result<Reply> Shard::execute(Context& c, const CreateBucket& create) {
+  return execute(c, CreateOwnedBucket{create.name, create.partitions, kRootUser});
+}
+
+Result<Reply> Shard::execute(Context& c, const CreateOwnedBucket& create) {
+  DRUMLIN_ASSIGN(const bool user_there, user_exists(c.view, create.owner));
+  if (!user_there) return with(Code::kPermissionDenied);
   DRUMLIN_ASSIGN(auto found, record(c.view, create.name));
+  if (found && found->owner != create.owner) {
+    // Of another: not there yet, or on its way out; else there.
+    return with(found->state == BucketState::kActive ? Code::kPermissionDenied : Code::kAborted,
+                found);
+  }
   if (found) {
     switch (found->state) {
       case BucketState::kCreating:  // another driver began: join it
@@ -39,6 +50,7 @@ Result<Reply> Shard::execute(Context& c, const CreateBucket& create) {
   made.epoch = 1;
   made.state = BucketState::kCreating;
   made.created = c.state.log_time;
+  made.owner = create.owner;
   put_record(c, made);
   return with(Code::kOk, made);
 }
@@ -51,6 +63,12 @@ Result<Reply> Shard::execute(Context& c, const ActivateBucket& activate) {
     put_record(c, *found);
   }
   return with(Code::kOk, found);
+}
+
+Result<Reply> Shard::execute(Context& c, const BeginOwnedDelete& begin) {
+  DRUMLIN_ASSIGN(auto found, record(c.view, begin.name));
+  if (found && found->owner != begin.owner) return with(Code::kPermissionDenied, found);
+  return execute(c, BeginDelete{begin.name});
 }
 
 Result<Reply> Shard::execute(Context& c, const BeginDelete& begin) {

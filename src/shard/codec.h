@@ -36,6 +36,7 @@ class Encoder {
   void operator()(T&... fields) {
     (put(fields), ...);
   }
+  [[noreturn]] static void fail() { DRUMLIN_UNREACHABLE("an enumerator out of range"); }
 
  private:
   void put(uint8_t v) { writer_.u8(v); }
@@ -173,6 +174,8 @@ template <typename A>
 void fields(A& a, ObjectRecord& v) {
   a(v.attributes, v.size, v.version, v.modified, v.body);
 }
+// A record of a user's bucket has 0x80 in its state, and the owner behind the rest. So root's have the
+// bytes that all had before there were users.
 template <typename A>
 void fields(A& a, Precondition& v) {
   a(v.absent, v.present, v.etags, v.size, v.modified);
@@ -183,7 +186,14 @@ void fields(A& a, RequestDigest& v) {
 }
 template <typename A>
 void fields(A& a, BucketRecord& v) {
-  a(v.name, v.incarnation, v.partitions, v.epoch, v.state, v.created);
+  constexpr uint8_t kOwned = 0x80;
+  auto state = static_cast<uint8_t>(v.state);
+  if (v.owner != 0) state |= kOwned;
+  a(v.name, v.incarnation, v.partitions, v.epoch, state, v.created);
+  const bool owned = (state & kOwned) != 0;
+  v.state = static_cast<BucketState>(state & ~kOwned);
+  if (owned) a(v.owner);
+  if (!is_valid(v.state) || owned != (v.owner != 0)) a.fail();
 }
 template <typename A>
 void fields(A& a, BucketRow& v) {

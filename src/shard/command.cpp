@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "shard/codec.h"
+#include "shard/users_codec.h"
 
 namespace drumlin::shard {
 
@@ -60,6 +61,14 @@ template <typename A, typename Row>
 requires std::is_base_of_v<InstallRow, Row>
 void fields(A& a, Row& v) {
   a(v.bucket, v.incarnation, v.epoch);
+}
+template <typename A>
+void fields(A& a, CreateOwnedBucket& v) {
+  a(v.name, v.partitions, v.owner);
+}
+template <typename A>
+void fields(A& a, BeginOwnedDelete& v) {
+  a(v.name, v.owner);
 }
 template <typename A>
 void fields(A& a, Reply& v) {

@@ -15,6 +15,7 @@
 
 #include "base/status.h"
 #include "shard/types.h"
+#include "shard/users.h"
 
 namespace drumlin::shard {
 
@@ -91,10 +92,24 @@ struct CloseRowIfEmpty : InstallRow {};
 struct ReopenRow : InstallRow {};
 struct RemoveRow : InstallRow {};
 
+// As CreateBucket and BeginDelete, by a user: kPermissionDenied if the user, or the bucket, is another's
+// by then. Others' CREATING is not joined.
+struct CreateOwnedBucket {
+  std::string name;
+  uint32_t partitions = 1;
+  uint64_t owner = 0;
+};
+struct BeginOwnedDelete {
+  std::string name;
+  uint64_t owner = 0;
+};
+
 // The index is the kind on the wire: append only.
 using Payload =
     std::variant<Put, Delete, CreateBucket, ActivateBucket, BeginDelete, DecideDelete, FinishRemove,
-                 FinishReopen, InstallRow, CloseRowIfEmpty, ReopenRow, RemoveRow, PutIf, DeleteIf>;
+                 FinishReopen, InstallRow, CloseRowIfEmpty, ReopenRow, RemoveRow, PutIf, DeleteIf,
+                 CreateOwnedBucket, BeginOwnedDelete, CreateUser, DeleteUser, SetUserState,
+                 CreateKey, DeleteKey, SetKeyState>;
 
 struct Command {
   WallTime log_time{};

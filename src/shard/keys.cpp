@@ -36,6 +36,12 @@ std::string Keys::outcome(uint64_t index) const {
   return out;
 }
 
+std::string Keys::user(uint64_t id) const {
+  std::string out = users();
+  Writer(out).u64_be(id);
+  return out;
+}
+
 std::string Keys::objects(uint64_t incarnation) const {
   std::string out = with_class(0x20);
   Writer(out).u64_be(incarnation);

@@ -7,6 +7,10 @@
 //     0x04 outcome      index u64be                     what a client's own request id was told
 //     0x10 record       bucket name                     catalogue shard only
 //     0x11 row          bucket name                     the partition's copy
+//     0x12 user         id u64be                                catalogue shard only, as the next three
+//     0x13 user name    name                                    -> id
+//     0x14 access key   access key                              -> id of its user
+//     0x15 users meta   -                                       version of the table, number of users
 //     0x20 object       incarnation u64be | key
 //     0x30 body         index u64be | n u32be | piece u32be       by segment/kv
 //
@@ -33,6 +37,11 @@ class Keys {
   std::string records() const { return with_class(0x10); }
   std::string record(std::string_view bucket) const { return records().append(bucket); }
   std::string row(std::string_view bucket) const { return with_class(0x11).append(bucket); }
+  std::string users() const { return with_class(0x12); }
+  std::string user(uint64_t id) const;
+  std::string user_name(std::string_view name) const { return with_class(0x13).append(name); }
+  std::string access_key(std::string_view key) const { return with_class(0x14).append(key); }
+  std::string users_meta() const { return with_class(0x15); }
   std::string objects(uint64_t incarnation) const;
   std::string object(uint64_t incarnation, std::string_view key) const {
     return objects(incarnation).append(key);

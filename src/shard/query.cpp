@@ -1,6 +1,7 @@
 #include "shard/query.h"
 
 #include "shard/codec.h"
+#include "shard/users_codec.h"
 
 namespace drumlin::shard {
 

@@ -57,7 +57,7 @@ struct ListBucketsReply {
   std::vector<BucketRecord> records;  // by name
 };
 
-using Query = std::variant<GetObject, ListPartition, GetBucket, ListBuckets>;
+using Query = std::variant<GetObject, ListPartition, GetBucket, ListBuckets, GetUsers>;
 
 std::string encode_query(const Query& query);
 Result<Query> decode_query(std::string_view bytes);
@@ -66,9 +66,11 @@ std::string encode(const GetObjectReply& reply);
 std::string encode(const ListPartitionReply& reply);
 std::string encode(const GetBucketReply& reply);
 std::string encode(const ListBucketsReply& reply);
+std::string encode(const GetUsersReply& reply);
 Result<GetObjectReply> decode_get_object_reply(std::string_view bytes);
 Result<ListPartitionReply> decode_list_partition_reply(std::string_view bytes);
 Result<GetBucketReply> decode_get_bucket_reply(std::string_view bytes);
 Result<ListBucketsReply> decode_list_buckets_reply(std::string_view bytes);
+Result<GetUsersReply> decode_get_users_reply(std::string_view bytes);
 
 }  // namespace drumlin::shard

@@ -90,11 +90,20 @@ class Shard {
   Result<Reply> execute(Context& c, const CloseRowIfEmpty& close);
   Result<Reply> execute(Context& c, const ReopenRow& reopen);
   Result<Reply> execute(Context& c, const RemoveRow& remove);
+  Result<Reply> execute(Context& c, const CreateOwnedBucket& create);
+  Result<Reply> execute(Context& c, const BeginOwnedDelete& begin);
+  Result<Reply> execute(Context& c, const CreateUser& create);
+  Result<Reply> execute(Context& c, const DeleteUser& remove);
+  Result<Reply> execute(Context& c, const SetUserState& set);
+  Result<Reply> execute(Context& c, const CreateKey& create);
+  Result<Reply> execute(Context& c, const DeleteKey& remove);
+  Result<Reply> execute(Context& c, const SetKeyState& set);
 
   Result<std::string> answer(const kv::View& view, const GetObject& get) const;
   Result<std::string> answer(const kv::View& view, const ListPartition& list) const;
   Result<std::string> answer(const kv::View& view, const GetBucket& get) const;
   Result<std::string> answer(const kv::View& view, const ListBuckets& list) const;
+  Result<std::string> answer(const kv::View& view, const GetUsers& get) const;
 
   Result<std::optional<BucketRow>> row(const kv::View& view, const std::string& bucket) const;
   Result<std::optional<BucketRecord>> record(const kv::View& view, const std::string& name) const;
@@ -106,6 +115,9 @@ class Shard {
   Reply put_object(Context& c, const Put& put, const std::optional<ObjectRecord>& before);
   Reply delete_object(Context& c, const Delete& del, const std::optional<ObjectRecord>& before);
   Result<std::string> perform(Context& c, const Command& command);
+  Result<bool> user_exists(const kv::View& view, uint64_t id) const;
+  Result<std::optional<std::string>> owned_bucket(const kv::View& view, uint64_t user) const;
+  Result<Reply> users_changed(Context& c, int users);  // `users`: how many more there are
   void put_row(Context& c, const std::string& bucket, const BucketRow& row);
   void put_record(Context& c, const BucketRecord& record);
 

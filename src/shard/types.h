@@ -83,6 +83,7 @@ struct BucketRecord {
   uint64_t epoch = 0;
   BucketState state = BucketState::kCreating;
   WallTime created{};
+  uint64_t owner = 0;  // a user's id; 0: root. The same for the whole of an incarnation
 };
 
 enum class RowState : uint8_t { kOpen = 1, kClosed = 2, kTombstone = 3 };

@@ -73,7 +73,14 @@ class Cluster {
         node->server->stop();
     });
   }
-  Instant in(Duration d) { return after(world.clock(), d); }
+  // A deadline, and a call of root's.
+  struct In {
+    Instant at;
+    operator Instant() const { return at; }              // NOLINT(google-explicit-constructor)
+    operator Call() const { return Call::of_root(at); }  // NOLINT(google-explicit-constructor)
+  };
+  In in(Duration d) { return {after(world.clock(), d)}; }
+  Call as_user(uint64_t user, Duration d = 5s) { return {in(d), user, user}; }
   // Each with sessions of its own, as on different nodes.
   std::unique_ptr<ShardClient> client() {
     return std::make_unique<ShardClient>(world, world.observer(), next_origin(), table.replicas,

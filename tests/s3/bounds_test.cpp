@@ -76,7 +76,8 @@ TEST_F(BoundsTest, AnObjectThatGrowsIsAskedForAgain) {
   const auto grow = [&](uint64_t) {
     if (askings++ >= growths) return;
     const auto size = static_cast<size_t>(300000 + askings);
-    (void)store.put_object("bucket", "k", {}, Blob(std::string(size, 'x')), {}, kNever);
+    (void)store.put_object("bucket", "k", {}, Blob(std::string(size, 'x')), {},
+                           router::Call::of_root(kNever));
   };
   call("PUT", "/bucket/k", "x");
   store.on_get = grow;

@@ -16,38 +16,49 @@ class MemoryStore final : public router::Store {
  public:
   explicit MemoryStore(Clock& clock) : clock_(clock) {}
 
-  Status create_bucket(std::string_view name, Instant) override {
+  Status check_bucket(std::string_view name, const router::Call& call) override {
     DRUMLIN_TRY(fail);
-    if (buckets_.contains(std::string(name))) return Status(Code::kAlreadyExists);
+    if (check_nothing) return {};
+    return find(name, call).status();
+  }
+  Status create_bucket(std::string_view name, const router::Call& call) override {
+    DRUMLIN_TRY(fail);
+    const auto there = buckets_.find(std::string(name));
+    if (there != buckets_.end()) {
+      return Status(there->second.record.owner == call.user ? Code::kAlreadyExists
+                                                            : Code::kFailedPrecondition);
+    }
     Bucket& bucket = buckets_[std::string(name)];
     bucket.record.name = name;
     bucket.record.created = clock_.wall();
+    bucket.record.owner = call.user;
     return {};
   }
-  Status delete_bucket(std::string_view name, Instant) override {
+  Status delete_bucket(std::string_view name, const router::Call& call) override {
     DRUMLIN_TRY(fail);
-    DRUMLIN_ASSIGN(Bucket * bucket, find(name));
+    DRUMLIN_ASSIGN(Bucket * bucket, find(name, call));
     if (!bucket->objects.empty()) return Status(Code::kFailedPrecondition);
     buckets_.erase(std::string(name));
     return {};
   }
-  Result<shard::BucketRecord> get_bucket(std::string_view name, Instant) override {
+  Result<shard::BucketRecord> get_bucket(std::string_view name, const router::Call& call) override {
     DRUMLIN_TRY(fail);
-    DRUMLIN_ASSIGN(Bucket * bucket, find(name));
+    DRUMLIN_ASSIGN(Bucket * bucket, find(name, call));
     return bucket->record;
   }
-  Result<std::vector<shard::BucketRecord>> list_buckets(Instant) override {
+  Result<std::vector<shard::BucketRecord>> list_buckets(const router::Call& call) override {
     DRUMLIN_TRY(fail);
     std::vector<shard::BucketRecord> out;
     for (auto it = buckets_.rbegin(); it != buckets_.rend(); ++it)
-      out.push_back(it->second.record);
+      if (call.may_use(it->second.record)) out.push_back(it->second.record);
     return out;
   }
   Result<router::Written> put_object(std::string_view bucket, std::string_view key,
                                      shard::ObjectAttributes attributes, Blob body,
-                                     const router::WriteTerms& terms, Instant) override {
+                                     const router::WriteTerms& terms,
+                                     const router::Call& call) override {
     DRUMLIN_TRY(fail);
-    DRUMLIN_ASSIGN(Bucket * found, find(bucket));
+    DRUMLIN_ASSIGN(Bucket * found, find(bucket, call));
     if (const auto known = answered_.find(terms.request); known != answered_.end()) {
       return known->second;
     }
@@ -70,10 +81,10 @@ class MemoryStore final : public router::Store {
   }
   Result<router::GotObject> get_object(std::string_view bucket, std::string_view key,
                                        bool with_body, std::optional<router::ByteRange> range,
-                                       uint64_t max_body, Instant) override {
+                                       uint64_t max_body, const router::Call& call) override {
     if (on_get) on_get(max_body);
     DRUMLIN_TRY(fail);
-    DRUMLIN_ASSIGN(Bucket * found, find(bucket));
+    DRUMLIN_ASSIGN(Bucket * found, find(bucket, call));
     router::GotObject got;
     const auto it = found->objects.find(std::string(key));
     got.found = it != found->objects.end();
@@ -98,10 +109,11 @@ class MemoryStore final : public router::Store {
     return got;
   }
   Result<router::Written> delete_object(std::string_view bucket, std::string_view key,
-                                        const router::WriteTerms& terms, Instant) override {
+                                        const router::WriteTerms& terms,
+                                        const router::Call& call) override {
     if (on_delete) DRUMLIN_TRY(on_delete(key));
     DRUMLIN_TRY(fail);
-    DRUMLIN_ASSIGN(Bucket * found, find(bucket));
+    DRUMLIN_ASSIGN(Bucket * found, find(bucket, call));
     if (const auto known = answered_.find(terms.request); known != answered_.end()) {
       return known->second;
     }
@@ -117,10 +129,12 @@ class MemoryStore final : public router::Store {
     found->deleted = ++version_;
     return answer(terms, {router::Written::Outcome::kDone, version_});
   }
-  Result<router::Listing> list_objects(const router::ListRequest& request, Instant) override {
+  Result<router::Listing> list_objects(const router::ListRequest& request,
+                                       const router::Call& call) override {
     DRUMLIN_TRY(fail);
-    DRUMLIN_ASSIGN(Bucket * found, find(request.bucket));
+    DRUMLIN_ASSIGN(Bucket * found, find(request.bucket, call));
     router::Listing out;
+    out.owner = found->record.owner;
     for (const auto& [key, object] : found->objects) {
       shard::ListedKey item;
       if (!listed(request, key, object, item)) continue;
@@ -140,6 +154,7 @@ class MemoryStore final : public router::Store {
   Status fail;
   std::function<void(uint64_t max_body)> on_get;          // before each get_object
   std::function<Status(std::string_view key)> on_delete;  // before each delete_object
+  bool check_nothing = false;  // check_bucket() says OK: what the operations themselves do then
   // The object as it is stored, or null.
   const shard::ObjectRecord* peek(const std::string& bucket, const std::string& key) const {
     const auto it = buckets_.find(bucket);
@@ -157,9 +172,10 @@ class MemoryStore final : public router::Store {
     std::map<std::string, Object> objects;
     uint64_t deleted = 0;
   };
-  Result<Bucket*> find(std::string_view name) {
+  Result<Bucket*> find(std::string_view name, const router::Call& call) {
     const auto it = buckets_.find(std::string(name));
     if (it == buckets_.end()) return Status(Code::kNotFound, "no such bucket");
+    if (!call.may_use(it->second.record)) return Status(Code::kPermissionDenied, "another's");
     return &it->second;
   }
   router::Written answer(const router::WriteTerms& terms, router::Written written) {
