@@ -101,6 +101,7 @@ void RaftChecker::became_leader(NodeId node, GroupId id, Term term, LogIndex las
   verdict_.evaluated("completeness");
   const Replica& replica = group.replicas[node];
   for (auto c = group.committed.rbegin(); c != group.committed.rend(); ++c) {
+    if (group.committed_by[c->first] >= term) continue;
     const auto entry = replica.log.find(c->first);
     if (c->first > last || entry == replica.log.end() || entry->second != c->second) {
       verdict_.safety(
@@ -174,6 +175,8 @@ void RaftChecker::committed(NodeId node, GroupId id, LogIndex index, Term term, 
                                     fmt::format(": committed with term {}, elsewhere with term {}",
                                                 it->second.value(), known->second.value()));
     }
+    // A leader commits by counting an entry of its own term: this one.
+    if (fresh) group.committed_by[it->first] = term;
     if (fresh) check_majority(node, id, group, it->first, it->second);
   }
   if (replica.log.find(index) == replica.log.end()) {

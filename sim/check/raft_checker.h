@@ -2,7 +2,8 @@
 //
 //   election     at most one leader of a term in a group (Raft, fig. 3), with a majority's votes on disk
 //   vote         one vote of a node in a term, kept over crashes
-//   completeness a new leader's log has every committed entry
+//   completeness a new leader's log has every entry that was committed in an earlier term. Not those of later
+//                terms: a candidate that stood still for long may hear only now that it had won
 //   commit       an index is committed with one term only, on whichever node; a leader counts replicas of
 //                entries of its own term alone                                (Raft, fig. 8)
 //   apply        every node applies the same command and answers the same at an index, and only what its
@@ -69,6 +70,7 @@ class RaftChecker {
   struct Group {
     std::map<Term, NodeId> leaders;
     std::map<LogIndex, Term> committed;
+    std::map<LogIndex, Term> committed_by;  // the leader's term at that moment
     std::map<LogIndex, Applied> applied;
     std::map<NodeId, Replica> replicas;
   };

@@ -166,7 +166,7 @@ void Cluster::check_digests() {
     std::map<LogIndex, std::pair<NodeId, uint64_t>> known;
     for (const NodeId id : table_.replicas[shard]) {
       node::Node* node = slots_.at(id.value() - 1)->node;
-      if (node == nullptr) continue;
+      if (node == nullptr || node->parts().replicas == nullptr) continue;
       replica::Group* group = node->parts().replicas->group(shard);
       const auto digest = group->applier().digest();
       DRUMLIN_CHECK_OK(digest.status());

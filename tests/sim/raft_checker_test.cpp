@@ -149,6 +149,22 @@ TEST_F(RaftCheckerTest, ALeaderWithoutAMajorityOfVotesOnDisk) {
   EXPECT_EQ(verdict(), "election");
 }
 
+// A candidate of term 1 is paused with its victory unheard; term 2 goes on without it.
+TEST_F(RaftCheckerTest, ALateLeaderOfAnEarlierTermNeedNotHaveWhatCameSince) {
+  for (const NodeId voter : {kA, kB})
+    checker.voted(voter, kGroup, Term(1), kA);
+  elect(kB, 2);
+  append(kB, 2, 1, true);
+  append(kC, 2, 1, true);
+  checker.committed(kB, kGroup, LogIndex(1), Term(2), Term(2));
+  checker.became_leader(kA, kGroup, Term(1), LogIndex(0));
+  EXPECT_EQ(verdict(), "fine");
+  checker.voted(kC, kGroup, Term(3), kA);
+  checker.voted(kA, kGroup, Term(3), kA);
+  checker.became_leader(kA, kGroup, Term(3), LogIndex(0));
+  EXPECT_EQ(verdict(), "completeness");
+}
+
 TEST_F(RaftCheckerTest, AppliedBeforeTheOwnDiskHasIt) {
   append(kA, 1, 1, true);
   append(kB, 1, 1, true);
