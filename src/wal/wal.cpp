@@ -13,6 +13,9 @@
 namespace drumlin::wal {
 namespace {
 constexpr uint64_t kFirstGrowth = 64 * 1024;
+// A batch from this size on pays for the file system's transaction itself; zeros for the next one of
+// its kind would cost more than they save.
+constexpr uint64_t kLargeBatch = 128 * 1024;
 }  // namespace
 
 struct Wal::State {
@@ -247,7 +250,9 @@ void Wal::State::write(const std::vector<const Record*>& records) {
 // none for the log either, soon; who says so is the batch.
 void Wal::State::grow(uint64_t end) {
   if (end <= tail_size) return;
-  const uint64_t step = std::min(std::max(tail_bytes, kFirstGrowth), options.grow_bytes);
+  const bool large = end - tail_bytes >= kLargeBatch;
+  const uint64_t step =
+      large ? 0 : std::min(std::max(tail_bytes, kFirstGrowth), options.grow_bytes);
   const uint64_t size = std::max(end, std::min(end + step, options.segment_bytes));
   tail_size = end;
   if (size == end) return;

@@ -256,6 +256,18 @@ TEST(Wal, TakesSpaceAheadAndGivesItBackWhenAFileIsFull) {
       << "a file that has a successor ends with its last batch";
 }
 
+TEST(Wal, LargeBatchesTakeNoSpaceAhead) {
+  Wal::Options options;
+  options.grow_bytes = 1 << 20;
+  Boot boot(Image{}, options);
+  ASSERT_TRUE(boot.open());
+  ASSERT_TRUE(boot.append({entry(1, 1, 1, std::string(200'000, 'a'))}));
+  const Location place = *boot.wal->locate(GroupId(1), LogIndex(1));
+  EXPECT_EQ(boot.image().files.at(first_file()).size(), place.offset + place.length);
+  ASSERT_TRUE(boot.append({entry(1, 2, 1, "b")}));
+  EXPECT_GE(boot.image().files.at(first_file()).size(), place.offset + place.length + 64 * 1024);
+}
+
 TEST(Wal, GoesOnInTheSpaceTakenAhead) {
   Wal::Options options;
   options.grow_bytes = 1000;
