@@ -18,7 +18,8 @@ namespace drumlin::bench {
 namespace {
 
 constexpr size_t kReadBytes = 256 << 10;
-constexpr int kPauseMs = 50;  // how often deadlines are looked at
+constexpr size_t kMostRefusals = 100;  // of a request, on average
+constexpr int kPauseMs = 50;           // how often deadlines are looked at
 
 struct Worker {
   size_t number = 0;
@@ -83,7 +84,9 @@ class Loop {
   LoadResult result_;
   bool measuring_ = false;
   bool over_ = false;
-  size_t next_ = 0;  // each_once
+  size_t next_ = 0;                       // each_once
+  std::vector<const Prepared*> refused_;  // each_once: by a server that was too busy
+  size_t refusals_ = 0;
   size_t idle_ = 0;
   uint64_t now_ = 0;
   uint64_t measuring_since_ = 0;
@@ -123,7 +126,13 @@ void Loop::watch(Worker& worker, bool for_room) {
 
 // Workers walk the requests from places far apart, so that no two ask for the same key at once.
 const Prepared* Loop::next_request(const Worker& worker) {
-  if (options_.each_once) return next_ < requests_.size() ? &requests_[next_++] : nullptr;
+  if (options_.each_once) {
+    if (next_ < requests_.size()) return &requests_[next_++];
+    if (refused_.empty()) return nullptr;
+    const Prepared* again = refused_.back();
+    refused_.pop_back();
+    return again;
+  }
   if (over_) return nullptr;
   const size_t from = worker.number * requests_.size() / workers_.size();
   return &requests_[(from + worker.turn) % requests_.size()];
@@ -195,6 +204,13 @@ void Loop::failed(Worker& worker, const std::string& what) {
 
 void Loop::complete(Worker& worker) {
   const bool all_sent = worker.sent == worker.request->head.size() + worker.request->body.size();
+  if (options_.each_once && worker.answer.status() == 503 &&
+      ++refusals_ < kMostRefusals * requests_.size()) {
+    refused_.push_back(worker.request);
+    close_socket(worker);
+    (void)prepare(worker);  // check_deadlines() goes on with it, after a pause
+    return;
+  }
   if (!worker.answer.error().empty()) {
     count_error(worker.answer.error());
   } else if (measuring_ || options_.each_once) {

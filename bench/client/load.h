@@ -21,7 +21,7 @@ struct LoadOptions {
   // Either a time, of which answers of the warm-up do not count, ...
   Duration warm_up{};
   Duration measured{};
-  // ... or each request once, by whichever worker is free.
+  // ... or each request once, by whichever worker is free; one that is told to slow down is sent again.
   bool each_once = false;
   Duration patience = 30s;  // for one answer
   std::vector<int> server_pids;
