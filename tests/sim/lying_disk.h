@@ -28,6 +28,7 @@ class LyingFile final : public BlockingFile {
   Status truncate(uint64_t size) override { return file_->truncate(size); }
   Status preallocate(uint64_t size) override { return file_->preallocate(size); }
   Result<uint64_t> size() override { return file_->size(); }
+  Status drop_cache() override { return file_->drop_cache(); }
 
  private:
   std::unique_ptr<BlockingFile> file_;
