@@ -9,10 +9,12 @@ namespace {
 
 constexpr Duration kSecond = 1s;
 
-PutIf put_if(std::string key, std::string etag, Precondition when, RequestDigest request = {}) {
+// `etag` is the body, too: it must outlive the command.
+PutIf put_if(std::string key, std::string_view etag, Precondition when,
+             RequestDigest request = {}) {
   PutIf out;
   static_cast<Put&>(out) = put(std::move(key), etag);
-  out.attributes.etag = etag;
+  out.attributes.etag = std::string(etag);
   out.when = std::move(when);
   out.request = request;
   return out;
