@@ -27,6 +27,7 @@
 #endif
 #endif
 #ifdef DRUMLIN_ASAN
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 #ifdef DRUMLIN_TSAN
@@ -90,6 +91,10 @@ class Fiber {
     ctx::stack_context stack = allocator.allocate();
     notes_.bottom = static_cast<char*>(stack.sp) - stack.size;
     notes_.size = stack.size;
+#ifdef DRUMLIN_ASAN
+    // The frames in which an earlier stack ended here were never left: their red zones are still marked.
+    __asan_unpoison_memory_region(notes_.bottom, notes_.size);
+#endif
     // A few no-ops outside valgrind, which otherwise takes a switch between neighbouring stacks for growth.
     notes_.valgrind = VALGRIND_STACK_REGISTER(notes_.bottom, stack.sp);
 #ifdef DRUMLIN_TSAN
