@@ -18,6 +18,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import cxx  # noqa: E402
+import draws  # noqa: E402
 
 CHECKED = ("src", "sim", "tests", "fuzz")
 
@@ -242,6 +243,7 @@ def global_findings(masked):
 ADVICE = {
     "order": "the order of a hash container differs between builds; use an ordered one, or say at its line "
              "`// order: why it cannot reach output`",
+    "draws": "the compiler chooses which comes first; draw into variables, one after the other",
     "globals": "nodes share the process; keep it in an object that belongs to the node",
 }
 
@@ -251,6 +253,7 @@ def check_text(path, text):
     found = list(header_findings(masked)) + list(pattern_findings(masked))
     found += unordered_findings(text, masked)
     found += global_findings(masked)
+    found += [(cxx.line_of(masked, at), "draws", what[:80]) for at, what in draws.findings(masked)]
     for match in FORMAT_POINTER.finditer(text):
         found.append((cxx.line_of(text, match.start()), "address", "a pointer printed"))
     result = []

@@ -126,7 +126,8 @@ class FaultDrawer {
       if (plan_.budget == 0 || ((plan_.core >> (n - 1)) & 1) == 0) victims.push_back(n);
     }
     if (victims.empty()) return;
-    put(at, FaultKind::kRot, rng_.pick(victims), static_cast<int64_t>(rng_.below(1'000'000)));
+    const uint32_t victim = rng_.pick(victims);
+    put(at, FaultKind::kRot, victim, static_cast<int64_t>(rng_.below(1'000'000)));
     plan_.comeback = 0;  // whom it has hit need not start again
   }
 

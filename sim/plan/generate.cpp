@@ -92,7 +92,8 @@ void draw_ops(Rng rng, const Scenario& scenario, Plan& plan) {
     op.bucket = on_bucket(op.kind) || rng.chance(1, 20)
                     ? plan.buckets + static_cast<uint32_t>(rng.below(kChurnBuckets))
                     : static_cast<uint32_t>(rng.below(plan.buckets));
-    op.key = static_cast<uint32_t>(std::min(rng.below(kKeysPerBucket), rng.below(kKeysPerBucket)));
+    const uint64_t key = rng.below(kKeysPerBucket);
+    op.key = static_cast<uint32_t>(std::min(key, rng.below(kKeysPerBucket)));
     switch (op.kind) {
       case OpKind::kPut:
       case OpKind::kPutAbsent:

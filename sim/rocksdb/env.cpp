@@ -165,7 +165,9 @@ class SimEnv final : public rocksdb::EnvWrapper {
     return rocksdb::Status::OK();
   }
   std::string GenerateUniqueId() override {
-    return std::to_string(ids_.next()) + "-" + std::to_string(ids_.next());
+    // One after the other: the operands of one expression may be drawn in any order.
+    const std::string first = std::to_string(ids_.next());
+    return first + "-" + std::to_string(ids_.next());
   }
 
  private:

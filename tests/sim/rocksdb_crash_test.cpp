@@ -59,8 +59,10 @@ class CrashLoop {
  private:
   // From one start to the next.
   void life() {
-    if (mode_.mid_call && rng_.chance(3, 4))
-      machine_.crash_at_io(rng_.log_uniform(1, 400), /*power=*/rng_.chance(3, 4));
+    if (mode_.mid_call && rng_.chance(3, 4)) {
+      const uint64_t at = rng_.log_uniform(1, 400);
+      machine_.crash_at_io(at, /*power=*/rng_.chance(3, 4));
+    }
     errors_ = mode_.errors_per_1000 > 0 && rng_.chance(1, 2);
     last_path_.clear();
     bool ended = false;
