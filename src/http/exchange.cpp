@@ -13,6 +13,8 @@ Exchange::Exchange(Stream& stream, MessageReader& reader, const Clock& clock, co
     : stream_(stream),
       reader_(reader),
       clock_(clock),
+      reading_(clock, limits.stall_timeout, limits.min_bytes_per_s),
+      writing_(clock, limits.stall_timeout, limits.min_bytes_per_s),
       limits_(limits),
       head_(head),
       stopping_(stopping),
@@ -23,15 +25,17 @@ Result<size_t> Exchange::read_body(std::span<char> into) {
   if (into.empty() || reader_.body_done()) return size_t{0};
   if (client_waits_ && reader_.buffered().empty() && !sent_) {
     std::string_view line = "HTTP/1.1 100 Continue\r\n\r\n";
-    const Status asked = write_pieces(stream_, clock_, limits_.stall_timeout, {&line, 1});
+    const Status asked = write_pieces(stream_, writing_, {&line, 1});
     if (!asked.ok()) {
       phase_ = Phase::kBroken;
       return asked;
     }
   }
   client_waits_ = false;
-  stream_.set_read_deadline(after(clock_, limits_.stall_timeout));
-  return reader_.read_body(into);
+  stream_.set_read_deadline(reading_.begin());
+  auto n = reader_.read_body(into);
+  reading_.moved(n.ok() ? *n : 0);
+  return n;
 }
 
 // Whether the rest of the request's body, which nobody wants, can be read away.
@@ -88,7 +92,7 @@ Status Exchange::broken(Code code, const char* message) {
 
 Status Exchange::send(std::span<std::string_view> pieces) {
   sent_ = true;
-  Status status = write_pieces(stream_, clock_, limits_.stall_timeout, pieces);
+  Status status = write_pieces(stream_, writing_, pieces);
   if (!status.ok()) phase_ = Phase::kBroken;
   out_.clear();
   return status;

@@ -1,6 +1,6 @@
 // Exchange: one request and its response, as a handler sees them. Made by Server, lives on the
 // connection's fiber. Every call that moves bytes may yield and waits at most Limits::stall_timeout
-// for progress.
+// for progress, less for who falls below Limits::min_bytes_per_s (http/pace.h).
 //
 // The response is one of
 //   respond(head, body)                                  all at once
@@ -38,6 +38,8 @@ struct Limits {
   Duration head_timeout = 15s;   // from the first byte of a head to its last (slow loris)
   Duration idle_timeout = 60s;   // for the first byte of the next request
   Duration stall_timeout = 30s;  // without a byte of progress while a body is read or written
+  // Of a body, either way; it may fall behind by stall_timeout. 0: any.
+  uint64_t min_bytes_per_s = 1024;
   // A body that the handler does not want is read and thrown away up to here, to keep the
   // connection.
   size_t drain_bytes = 256 << 10;
@@ -100,6 +102,8 @@ class Exchange {
   Stream& stream_;
   MessageReader& reader_;
   const Clock& clock_;
+  Pace reading_;
+  Pace writing_;
   const Limits& limits_;
   const RequestHead& head_;
   const bool& stopping_;

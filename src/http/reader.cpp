@@ -2,18 +2,27 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/check.h"
 
 namespace drumlin::http {
 namespace {
+constexpr size_t kRestingCapacity = 64;      // while nothing comes, then at once:
 constexpr size_t kFirstCapacity = 8 * 1024;  // a usual head and the beginning of a small body
-}
+}  // namespace
 
 void MessageReader::consume(size_t n) {
   begin_ += n;
   DRUMLIN_CHECK_LE(begin_, end_);
   if (begin_ == end_) begin_ = end_ = 0;
+}
+
+void MessageReader::rest() {
+  if (begin_ != end_) return;
+  data_.reset();
+  capacity_ = begin_ = end_ = 0;
+  rested_ = true;
 }
 
 Result<size_t> MessageReader::fill() {
@@ -22,7 +31,8 @@ Result<size_t> MessageReader::fill() {
     if (begin_ > 0) {
       std::memmove(data_.get(), data_.get() + begin_, have);
     } else if (capacity_ < limit_) {
-      const size_t grown = std::min(limit_, std::max(kFirstCapacity, capacity_ * 2));
+      const size_t least = std::exchange(rested_, false) ? kRestingCapacity : kFirstCapacity;
+      const size_t grown = std::min(limit_, std::max(least, capacity_ * 2));
       auto larger = std::make_unique_for_overwrite<char[]>(grown);
       if (have > 0) std::memcpy(larger.get(), data_.get(), have);
       data_ = std::move(larger);
@@ -177,15 +187,15 @@ bool MessageReader::discard_buffered() {
   return !failed() && body_done();
 }
 
-Status write_pieces(Stream& stream, const Clock& clock, Duration stall,
-                    std::span<std::string_view> pieces) {
+Status write_pieces(Stream& stream, Pace& pace, std::span<std::string_view> pieces) {
   // The stream wants no empty pieces.
   const auto end = std::remove_if(pieces.begin(), pieces.end(),
                                   [](std::string_view piece) { return piece.empty(); });
   pieces = pieces.first(static_cast<size_t>(end - pieces.begin()));
   while (!pieces.empty()) {
-    stream.set_write_deadline(after(clock, stall));
+    stream.set_write_deadline(pace.begin());
     DRUMLIN_ASSIGN(size_t n, stream.write_some(pieces));
+    pace.moved(n);
     while (!pieces.empty() && n >= pieces.front().size()) {
       n -= pieces.front().size();
       pieces = pieces.subspan(1);

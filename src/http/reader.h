@@ -14,9 +14,8 @@
 #include <string_view>
 
 #include "base/status.h"
-#include "base/time.h"
+#include "http/pace.h"
 #include "http/parser.h"
-#include "runtime/clock.h"
 #include "runtime/network.h"
 
 namespace drumlin::http {
@@ -29,6 +28,8 @@ class MessageReader {
   // Reads once from the stream into the buffer. 0 at the end of the stream. kTooLarge if the buffer
   // is full to the limit.
   Result<size_t> fill();
+  // No message is expected soon: gives up the buffer if nothing is in it.
+  void rest();
   std::string_view buffered() const { return {data_.get() + begin_, end_ - begin_}; }
 
   // A head: call next_head() and fill() in turn until the answer is something else than kNeedMore,
@@ -61,7 +62,8 @@ class MessageReader {
   size_t limit_;
   std::unique_ptr<char[]> data_;  // grows up to limit_
   size_t capacity_ = 0;
-  size_t begin_ = 0;  // data_[begin_, end_) is buffered
+  bool rested_ = false;  // the next buffer need hold no more than the first bytes of a message
+  size_t begin_ = 0;     // data_[begin_, end_) is buffered
   size_t end_ = 0;
   HeadScanner scanner_;
   Parser parser_;
@@ -69,8 +71,7 @@ class MessageReader {
   Status failure_;
 };
 
-// Writes all of `pieces` (which it consumes), allowing `stall` for each step of progress. May yield.
-Status write_pieces(Stream& stream, const Clock& clock, Duration stall,
-                    std::span<std::string_view> pieces);
+// Writes all of `pieces` (which it consumes), each step within `pace`. May yield.
+Status write_pieces(Stream& stream, Pace& pace, std::span<std::string_view> pieces);
 
 }  // namespace drumlin::http

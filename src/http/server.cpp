@@ -1,12 +1,14 @@
 #include "http/server.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
 namespace drumlin::http {
 namespace {
 constexpr size_t kMaxRefusing = 64;  // connections over the limit that are told so at a time
-}
+constexpr Duration kRestAfter = 1s;  // without a request: a connection gives up its buffer
+}  // namespace
 
 // On the stack of the connection's fiber.
 struct Server::Connection {
@@ -130,7 +132,8 @@ void Server::serve(std::unique_ptr<Stream> stream, bool refused) {
 // said.
 Server::Next Server::read_head(Connection& connection) {
   MessageReader& reader = connection.reader;
-  Instant deadline = after(runtime_.clock(), limits_.idle_timeout);
+  const Instant idle = after(runtime_.clock(), limits_.idle_timeout);
+  Instant deadline = std::min(idle, after(runtime_.clock(), kRestAfter));
   bool begun = false;
   for (;;) {
     if (!begun && !reader.buffered().empty()) {
@@ -149,6 +152,11 @@ Server::Next Server::read_head(Connection& connection) {
     const auto n = reader.fill();
     if (n.is(Code::kTooLarge)) return answer_error(connection, 431, "headers too large");
     if (n.is(Code::kTimeout) && begun) return answer_error(connection, 408, "headers too slow");
+    if (n.is(Code::kTimeout) && deadline < idle) {
+      reader.rest();
+      deadline = idle;
+      continue;
+    }
     if (!n.ok() || *n == 0) return Next::kClose;
   }
   const auto malformed = reader.take_request(connection.head);

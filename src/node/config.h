@@ -39,6 +39,8 @@ struct Limits {
   Duration head_timeout = 15s;   // from the first byte of a head to its last
   Duration idle_timeout = 60s;   // for the first byte of the next request
   Duration stall_timeout = 30s;  // without a byte of progress within a body
+  // Of a body, either way; it may fall behind by stall_timeout. 0: any rate will do.
+  uint64_t min_bytes_per_s = 1024;
 };
 
 struct Timers {

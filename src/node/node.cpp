@@ -187,6 +187,7 @@ void Node::Parts::start_listeners() {
   limits.head_timeout = config.limits.head_timeout;
   limits.idle_timeout = config.limits.idle_timeout;
   limits.stall_timeout = config.limits.stall_timeout;
+  limits.min_bytes_per_s = config.limits.min_bytes_per_s;
   s3_server = std::make_unique<http::Server>(
       runtime, observer, std::move(s3_listener), limits,
       [this](http::Exchange& exchange) { s3->handle(exchange); },

@@ -128,6 +128,10 @@ Error Error::with(std::string element, std::string value) && {
   return std::move(*this);
 }
 
+Error::Error(ErrorCode error_code, std::string text) : code(error_code), message(std::move(text)) {
+  if (info(code).status == 503) headers.append("Retry-After", "1");
+}
+
 Error not_implemented(std::string_view what) {
   return {kNotImplemented, std::string(what) + " is not implemented."};
 }
@@ -151,11 +155,6 @@ Error invalid_argument(std::string message, std::string_view name, std::string_v
 }
 
 Error from_store(const Status& status) {
-  const auto retry_later = [](ErrorCode code) {
-    Error error(code);
-    error.headers.append("Retry-After", "1");
-    return error;
-  };
   switch (status.code()) {
     case Code::kNotFound:
       return kNoSuchBucket;
@@ -164,12 +163,12 @@ Error from_store(const Status& status) {
     case Code::kAborted:
       return kOperationAborted;
     case Code::kExhausted:
-      return retry_later(kSlowDown);
+      return kSlowDown;
     case Code::kUnavailable:
     case Code::kNotLeader:
     case Code::kTimeout:
     case Code::kCancelled:
-      return retry_later(kServiceUnavailable);
+      return kServiceUnavailable;
     case Code::kOutcomeUnknown: {
       Error error(kInternalError,
                   "The outcome is unknown: the request may or may not have taken effect.");

@@ -79,8 +79,8 @@ struct ErrorInfo {
 const ErrorInfo& info(ErrorCode code);
 
 struct Error {
-  Error(ErrorCode error_code) : code(error_code) {}  // NOLINT(google-explicit-constructor)
-  Error(ErrorCode error_code, std::string text) : code(error_code), message(std::move(text)) {}
+  // 503 comes with a Retry-After.
+  Error(ErrorCode error_code, std::string text = {});     // NOLINT(google-explicit-constructor)
   Error with(std::string element, std::string value) &&;  // one more element of the XML
 
   ErrorCode code;

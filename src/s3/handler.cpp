@@ -272,6 +272,7 @@ void S3Handler::http_error(int status, std::string_view reason, http::ResponseHe
   trace.status = status;
   const Error error(code_of_status(status), std::string(reason));
   head.status = status;
+  head.headers = error.headers;
   head.headers.append("Content-Type", "application/xml");
   add_common(head.headers, trace);
   body = render(error, "/", trace.request_id, trace.host_id);

@@ -121,6 +121,7 @@ std::vector<Setting> settings_of(Settings& s) {
   out.push_back(milliseconds("limits.head_timeout_ms", c.limits.head_timeout));
   out.push_back(milliseconds("limits.idle_timeout_ms", c.limits.idle_timeout));
   out.push_back(milliseconds("limits.stall_timeout_ms", c.limits.stall_timeout));
+  out.push_back(number("limits.min_bytes_per_s", c.limits.min_bytes_per_s));
   out.push_back(milliseconds("timers.tick_ms", c.timers.tick));
   out.push_back(number("timers.heartbeat_ticks", c.timers.heartbeat_ticks));
   out.push_back(number("timers.election_ticks_min", c.timers.election_ticks_min));

@@ -1,93 +1,8 @@
-// http::Server over byte pipes: framing, refusals, time limits, the life of connections.
-#include <gtest/gtest.h>
-
-#include <regex>
-
-#include "http/server.h"
-#include "tests/http/world.h"
+// http::Server over byte pipes: framing, refusals, the life of connections. Slow ones: slow_clients_test.cpp.
+#include "tests/http/server_fixture.h"
 
 namespace drumlin::http::test {
 namespace {
-
-const Endpoint kHere{"10.0.0.1", 80};
-
-// Without the Date lines, which only ever say what the clock says.
-std::string undated(const std::string& text) {
-  static const std::regex date("Date: [^\r]*\r\n");
-  return std::regex_replace(text, date, "");
-}
-
-size_t occurrences(const std::string& text, std::string_view what) {
-  size_t n = 0;
-  for (size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += what.size())
-    ++n;
-  return n;
-}
-
-class ServerTest : public ::testing::Test {
- public:
-  ~ServerTest() override { world.scheduler().kill(world.domain()); }
-
-  void serve(Server::Handler handler = {}) {
-    if (!handler) handler = [this](Exchange& exchange) { tell(exchange); };
-    auto listener = world.listen(kHere);
-    server = std::make_unique<Server>(
-        world, world.observer(), std::move(*listener), limits, std::move(handler),
-        [](int, std::string_view reason, ResponseHead& head, std::string& body) {
-          head.headers.append("X-Error", "yes");
-          body = reason;
-        });
-    server->start();
-  }
-
-  static Result<std::string> read_whole(Exchange& exchange) {
-    std::string body;
-    char block[7];
-    for (;;) {
-      DRUMLIN_ASSIGN(const size_t n, exchange.read_body(block));
-      if (n == 0) return body;
-      body.append(block, n);
-    }
-  }
-
-  // The usual handler: answers with what it got, notes it and how reading ended.
-  void tell(Exchange& exchange) {
-    auto body = read_whole(exchange);
-    const RequestHead& head = exchange.head();
-    std::string line = head.method + " " + head.target + " ";
-    line += body.ok() ? "[" + *body + "]" : std::string(code_name(body.code()));
-    seen.push_back(line);
-    ResponseHead answer;
-    answer.status = body.ok() ? 200 : 400;
-    exchange.respond(std::move(answer), line).ignore();
-  }
-
-  std::unique_ptr<Stream> dial() { return std::move(*world.connect(kHere, kNever)); }
-
-  // Sends the parts a millisecond apart, ends the sending, returns all that came back.
-  std::string talk(const std::vector<std::string>& parts, bool end = true) {
-    std::string answer;
-    world.run([&] {
-      auto stream = dial();
-      for (const std::string& part : parts) {
-        if (!stream->write_all(part).ok()) break;
-        (void)world.sleep_for(1ms);
-      }
-      if (end) stream->shutdown_write();
-      answer = read_all(*stream, world.clock());
-    });
-    return undated(answer);
-  }
-
-  World world;
-  Limits limits;
-  std::unique_ptr<Server> server;
-  std::vector<std::string> seen;
-};
-
-using Lines = std::vector<std::string>;
-
-const std::string kGet = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
 
 TEST_F(ServerTest, PipelinedRequestsLetOthersRun) {
   serve();
@@ -263,59 +178,6 @@ TEST_F(ServerTest, OldClientsGetOneRequest) {
   EXPECT_EQ(talk({"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" + kGet}),
             "HTTP/1.1 200 OK\r\nContent-Length: 8\r\nConnection: close\r\n\r\nGET / []");
   EXPECT_EQ(seen.size(), 1u);
-}
-
-TEST_F(ServerTest, SlowHeadsAreCutOff) {
-  serve();
-  double cut = 0;
-  world.run([&] {
-    auto stream = dial();
-    (void)world.sleep_for(10s);  // idle does not count
-    for (char c : std::string(1000, 'a')) {
-      if (!stream->write_all(std::string_view(&c, 1)).ok()) break;
-      (void)world.sleep_for(1s);
-      if (cut == 0 && server->connections() == 0) cut = world.clock().seconds();
-    }
-  });
-  EXPECT_NEAR(cut, 10 + 15 + 2, 1.1) << "head_timeout, then linger_timeout";
-
-  EXPECT_TRUE(talk({"GET / HT"}, false).starts_with("HTTP/1.1 408 "));
-  EXPECT_EQ(talk({"GET / HT"}), "") << "who leaves gets no answer";
-}
-
-TEST_F(ServerTest, IdleConnectionsAreClosedSilently) {
-  serve();
-  EXPECT_EQ(talk({}, false), "");
-  EXPECT_NEAR(world.clock().seconds(), 60, 0.1);
-  EXPECT_EQ(occurrences(talk({kGet}, false), "HTTP/1.1 "), 1u);
-  EXPECT_NEAR(world.clock().seconds(), 120, 0.1);
-}
-
-TEST_F(ServerTest, StalledBodiesTimeOut) {
-  serve();
-  const std::string answer =
-      talk({"PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhello"}, false);
-  EXPECT_EQ(seen, Lines{"PUT /x timeout"});
-  EXPECT_NE(answer.find("Connection: close"), std::string::npos) << answer;
-  EXPECT_NEAR(world.clock().seconds(), 30, 2.1);
-}
-
-TEST_F(ServerTest, StalledReadersTimeOut) {
-  world.capacity = 1000;
-  Status outcome;
-  double when = 0;
-  serve([&](Exchange& exchange) {
-    outcome = exchange.respond({}, std::string(5000, 'x'));
-    when = world.clock().seconds();
-  });
-  world.run([&] {
-    auto stream = dial();
-    ASSERT_TRUE(stream->write_all(kGet).ok());
-    (void)world.sleep_for(100s);
-  });
-  EXPECT_EQ(outcome.code(), Code::kTimeout);
-  EXPECT_NEAR(when, 30, 0.1);
-  EXPECT_EQ(server->connections(), 0u);
 }
 
 TEST_F(ServerTest, HandlersSeeThatTheClientLeft) {

@@ -130,5 +130,18 @@ TEST_F(BoundsTest, NoMoreRequestsThanTurns) {
   EXPECT_EQ(brief(call("GET", "/bucket/k")), "200");
 }
 
+TEST_F(BoundsTest, ConnectionsOverTheLimitAreToldToComeAgain) {
+  std::string answer;
+  world.run([&] {
+    std::vector<std::unique_ptr<Stream>> crowd;
+    for (size_t i = 0; i <= kMaxConnections; ++i)
+      crowd.push_back(std::move(*world.connect(kHere, kNever)));
+    answer = read_all(*crowd.back(), world.clock());
+  });
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 503 ")) << answer;
+  EXPECT_NE(answer.find("\r\nRetry-After: 1\r\n"), std::string::npos) << answer;
+  EXPECT_EQ(element(answer, "Code"), "SlowDown");
+}
+
 }  // namespace
 }  // namespace drumlin::s3::test

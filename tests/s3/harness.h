@@ -23,6 +23,7 @@ inline const Endpoint kHere{"10.0.0.1", 9000};
 inline const auth::Credentials kKeys{"AKIDEXAMPLE", "very-secret-key"};
 inline constexpr uint64_t kMaxBody = 1 << 20;
 inline constexpr int kMaxRequests = 48;
+inline constexpr size_t kMaxConnections = 100;
 
 // The text between <name> and </name>, the first of them.
 inline std::string element(const std::string& xml, const std::string& name) {
@@ -48,8 +49,10 @@ class S3Test : public ::testing::Test {
     Settings settings{kKeys.access_key, kKeys.secret_key, "us-east-1", kMaxBody, 4 * kMaxBody, 10s,
                       kMaxRequests};
     handler = std::make_unique<S3Handler>(world, observer(), store, settings);
+    http::Limits limits;
+    limits.max_connections = kMaxConnections;
     server = std::make_unique<http::Server>(
-        world, observer(), std::move(*world.listen(kHere)), http::Limits{},
+        world, observer(), std::move(*world.listen(kHere)), limits,
         [this](http::Exchange& exchange) { handler->handle(exchange); },
         [this](int status, std::string_view reason, http::ResponseHead& head, std::string& body) {
           handler->http_error(status, reason, head, body);
