@@ -10,9 +10,8 @@ import sys
 import tempfile
 import unittest
 
-from world import BINARY, ROOT, free_port
+from world import BENCH_CLIENT, BINARY, ROOT, free_port
 
-CLIENT = os.environ.get("DRUMLIN_BENCH_CLIENT", os.path.join(ROOT, "build", "release", "bin", "drumlin-bench"))
 PERCENTILES = ("p50", "p90", "p99", "p99.9", "max")
 
 
@@ -23,7 +22,7 @@ class Bench(unittest.TestCase):
             report = os.path.join(scratch, "report.json")
             done = subprocess.run(
                 [sys.executable, os.path.join(ROOT, "tools", "bench"), *arguments, "--data", scratch,
-                 "--no-build", "--allow-memory", "--binary", BINARY, "--client", CLIENT,
+                 "--no-build", "--allow-memory", "--binary", BINARY, "--client", BENCH_CLIENT,
                  "--port", str(free_port(nodes)),
                  "--set", "cluster.shards=16", "--json", report],
                 capture_output=True, text=True, timeout=200)

@@ -22,6 +22,7 @@ import cluster  # noqa: E402
 
 # Taken out: the daemons inherit the environment, and warn of a DRUMLIN_ variable that is no setting.
 BINARY = os.environ.pop("DRUMLIN_BINARY", os.path.join(ROOT, "build", "release", "bin", "drumlin"))
+BENCH_CLIENT = os.environ.pop("DRUMLIN_BENCH_CLIENT", os.path.join(ROOT, "build", "release", "bin", "drumlin-bench"))
 REGION = "us-east-1"
 # Every suite can be run over TLS: DRUMLIN_CLIENTS_TLS=1. Some choose for themselves.
 TLS = os.environ.pop("DRUMLIN_CLIENTS_TLS", "") == "1"
