@@ -93,10 +93,14 @@ Host::Host(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Host::~Host() = default;
 
 Result<std::unique_ptr<Host>> Host::create(const Options& options) {
-  raise_file_limit();
+  (void)raise_file_limit();
   auto impl = std::make_unique<Impl>(options);
   DRUMLIN_TRY(impl->open(options.data_dir));
   return std::unique_ptr<Host>(new Host(std::move(impl)));
+}
+
+size_t open_files_limit() {
+  return raise_file_limit();
 }
 
 int Host::run(const Main& main, std::function<void()> hangup) {

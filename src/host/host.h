@@ -52,6 +52,9 @@ class Host {
 // The exit code of Runtime::halt: the reason is on standard error, no destructor has run.
 inline constexpr int kHaltedExitCode = 70;
 
+// How many files and sockets this process may have open at once; raises that to what is allowed.
+size_t open_files_limit();
+
 // Lines to standard error, one write each.
 observe::LogSink stderr_log_sink();
 

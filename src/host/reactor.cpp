@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "host/error.h"
+#include "host/system.h"
 
 namespace drumlin::host {
 namespace {
@@ -32,6 +33,7 @@ Duration read_clock(clockid_t id) {
 Scheduler::Options scheduler_options() {
   Scheduler::Options options;
   options.stack_bytes = kStackBytes;
+  options.max_fibers = most_fibers();
   return options;
 }
 

@@ -5,6 +5,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
 #include "base/check.h"
 #include "host/error.h"
 #include "host/fd.h"
@@ -27,11 +31,21 @@ Result<std::string> read_boot_id() {
   return id;
 }
 
-void raise_file_limit() {
+size_t raise_file_limit() {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  (void)::setrlimit(RLIMIT_NOFILE, &limit);  // refused: accept() will say kExhausted earlier
+  DRUMLIN_CHECK_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const rlim_t before = std::exchange(limit.rlim_cur, limit.rlim_max);
+  return ::setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : before;
+}
+
+size_t most_fibers() {
+  constexpr size_t kUsual = 65530;
+  constexpr size_t kOthers = 4096;  // libraries, heap arenas, threads, a burst of spawns
+  constexpr size_t kMost = size_t{1} << 20;
+  const auto text = read_file("/proc/sys/vm/max_map_count");
+  size_t mappings = kUsual;
+  if (text.ok()) (void)std::from_chars(text->data(), text->data() + text->size(), mappings);
+  return std::clamp((std::max(mappings, 2 * kOthers) - kOthers) / 2, kOthers / 2, kMost);
 }
 
 void write_stderr(std::string_view line) {

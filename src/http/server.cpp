@@ -95,7 +95,7 @@ void Server::accept_loop() {
     }
     runtime_.buggify_delay("http.slow_accept", 50ms);
     if (stopping_) return;
-    const bool full = serving_ >= limits_.max_connections;
+    const bool full = serving_ >= limits_.max_connections || runtime_.scheduler().crowded();
     if (full && refusing_ >= kMaxRefusing) continue;  // closes it
     // A std::function is copyable, a stream is not.
     auto shared = std::make_shared<std::unique_ptr<Stream>>(std::move(*stream));

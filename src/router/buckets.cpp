@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/fan_out.h"
 #include "shard/placement.h"
 #include "shard/query.h"
 
@@ -64,24 +65,13 @@ Result<Reply> Buckets::catalogue(shard::Command command, Instant deadline) {
 Result<std::vector<Reply>> Buckets::on_each_partition(const BucketRecord& bucket,
                                                       const Step& step) {
   const uint32_t n = bucket.partitions;
-  struct Shared {
-    explicit Shared(Runtime& runtime) : running(runtime.scheduler(), runtime.clock()) {}
-    WaitGroup running;
-    std::vector<Result<Reply>> replies;
-  };
-  const auto shared = std::make_shared<Shared>(runtime_);
-  shared->replies.assign(n, Status(Code::kCancelled));
-  shared->running.add(n);
-  for (uint32_t i = 0; i < n; ++i) {
-    const uint32_t shard = shard::shard_of_partition(bucket.name, i, shards_.shards());
-    runtime_.spawn("bucket step", [shared, i, shard, &step] {
-      shared->replies[i] = step(shard);
-      shared->running.done();
-    });
-  }
-  (void)shared->running.wait();  // each step has a deadline, and `step` lives on our stack
+  const auto replies = std::make_shared<std::vector<Result<Reply>>>(n, Status(Code::kCancelled));
+  fan_out(runtime_, "bucket step", n, n, [this, replies, step, name = bucket.name](size_t i) {
+    const uint32_t partition = static_cast<uint32_t>(i);
+    (*replies)[i] = step(shard::shard_of_partition(name, partition, shards_.shards()));
+  });
   std::vector<Reply> out;
-  for (Result<Reply>& reply : shared->replies) {
+  for (Result<Reply>& reply : *replies) {
     if (!reply.ok()) return reply.status();
     out.push_back(std::move(*reply));
   }

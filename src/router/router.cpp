@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "router/merge.h"
+#include "runtime/fan_out.h"
 #include "shard/placement.h"
 #include "shard/query.h"
 
@@ -229,24 +230,19 @@ Result<std::vector<shard::ListedKey>> Router::list_partition(const shard::Bucket
 Result<Listing> Router::list_all(const shard::BucketRecord& bucket, const ListRequest& request,
                                  Instant deadline) {
   struct Shared {
-    Shared(Runtime& runtime, ListRequest r, size_t n)
-        : running(runtime.scheduler(), runtime.clock()), request(std::move(r)), quota(n) {}
-    WaitGroup running;
+    shard::BucketRecord bucket;
     ListRequest request;
     size_t quota;
     std::vector<Result<std::vector<shard::ListedKey>>> parts;
   };
   Page page(bucket.partitions, request.limit, !request.delimiter.empty());
-  const auto shared = std::make_shared<Shared>(runtime_, request, page.quota());
+  const auto shared = std::make_shared<Shared>(Shared{bucket, request, page.quota(), {}});
   shared->parts.assign(bucket.partitions, Status(Code::kCancelled));
-  shared->running.add(bucket.partitions);
-  for (uint32_t i = 0; i < bucket.partitions; ++i) {
-    runtime_.spawn("list partition", [this, shared, i, bucket, deadline] {
-      shared->parts[i] = list_partition(bucket, i, shared->request, shared->quota, deadline);
-      shared->running.done();
-    });
-  }
-  (void)shared->running.wait();  // each has the deadline
+  fan_out(runtime_, "list partition", bucket.partitions, bucket.partitions,
+          [this, shared, deadline](size_t i) {
+            shared->parts[i] = list_partition(shared->bucket, static_cast<uint32_t>(i),
+                                              shared->request, shared->quota, deadline);
+          });
   for (uint32_t i = 0; i < bucket.partitions; ++i) {
     auto& part = shared->parts[i];
     if (!part.ok()) return part.status();

@@ -209,6 +209,7 @@ void Scheduler::spawn(Domain& domain, std::string_view name, std::function<void(
   fiber->started_ = false;
   fiber->state_ = Fiber::State::kReady;
   domain.fibers_.push_back(fiber.get());
+  ++fibers_;
   ready_.push_back(fiber.release());
 }
 
@@ -243,6 +244,7 @@ void Scheduler::retire(Fiber* fiber) {
   domain.fibers_[fiber->domain_position_] = last;
   last->domain_position_ = fiber->domain_position_;
   domain.fibers_.pop_back();
+  --fibers_;
   fiber->domain_ = nullptr;
   fiber->body_ = nullptr;
   std::unique_ptr<Fiber> owned(fiber);

@@ -52,7 +52,8 @@ class Scheduler {
  public:
   struct Options {
     size_t stack_bytes = 256 * 1024;
-    size_t pooled_stacks = 256;  // kept for reuse; more are unmapped as their fibers end
+    size_t pooled_stacks = 256;     // kept for reuse; more are unmapped as their fibers end
+    size_t max_fibers = 28 * 1024;  // crowded() from here on
   };
   Scheduler() : Scheduler(Options{}) {}
   explicit Scheduler(Options options);
@@ -87,6 +88,13 @@ class Scheduler {
   // Goes to the end of the ready queue.
   void yield();
 
+  // Whether there are max_fibers of all domains. A stack and its guard page are two mappings of memory, of which
+  // an operating system gives a process only so many; beyond it there is no fiber, and no going on. So whoever
+  // spawns as many as others ask for (connections, requests, parts of a request) looks here before, and refuses or
+  // does with fewer. spawn() itself does not.
+  bool crowded() const { return fibers_ >= options_.max_fibers; }
+  size_t fibers() const { return fibers_; }
+
   uint64_t switches() const { return switches_; }
 
  private:
@@ -98,6 +106,7 @@ class Scheduler {
   std::vector<std::unique_ptr<Fiber>> pool_;
   Fiber* current_ = nullptr;
   uint64_t switches_ = 0;
+  size_t fibers_ = 0;
 };
 
 // Name of a fiber, for logs and deadlock reports.

@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "runtime/fan_out.h"
 #include "s3/body.h"
 #include "s3/conditions.h"
 #include "s3/operations.h"
@@ -16,7 +17,7 @@ constexpr size_t kMaxObjects = 1000;
 constexpr size_t kMaxElements = kMaxObjects * 6 + 8;  // an Object has five children
 constexpr uint64_t kMaxRequestBytes = 2 << 20;
 // Deletes under way at once: many share a sync of the log, and one request must not fill its queue.
-constexpr uint32_t kWorkers = 32;
+constexpr size_t kWorkers = 32;
 
 struct Entry {
   std::string key;
@@ -80,35 +81,22 @@ Outcome<Batch> parse(const Request& request, std::string_view body) {
   return out;
 }
 
-// Of the workers, which may outlive the fiber of the request.
+// Of the fibers that do it.
 struct Work {
-  Work(Context& context, std::string bucket_name, std::vector<Entry> all)
-      : running(context.runtime.scheduler(), context.runtime.clock()),
-        store(context.store),
-        bucket(std::move(bucket_name)),
-        call(context.call()),
-        entries(std::move(all)) {}
-
-  void run() {
-    while (next < entries.size()) {
-      Entry& entry = entries[next++];
-      if (entry.error.has_value()) continue;
-      const auto written = store.delete_object(bucket, entry.key, entry.terms, call);
-      if (!written.ok()) {
-        entry.error = bucket_error(written.status(), bucket);
-      } else if (written->outcome != router::Written::Outcome::kDone) {
-        entry.error = refused(*written, entry.key, condition_name(entry.terms.when));
-      }
+  void delete_one(size_t i) {
+    Entry& entry = entries[i];
+    if (entry.error.has_value()) return;
+    const auto written = store.delete_object(bucket, entry.key, entry.terms, call);
+    if (!written.ok()) {
+      entry.error = bucket_error(written.status(), bucket);
+    } else if (written->outcome != router::Written::Outcome::kDone) {
+      entry.error = refused(*written, entry.key, condition_name(entry.terms.when));
     }
-    running.done();
   }
-
-  WaitGroup running;
   router::Store& store;
   const std::string bucket;
   const router::Call call;
   std::vector<Entry> entries;
-  size_t next = 0;
 };
 
 Response report(const std::vector<Entry>& entries, bool quiet) {
@@ -143,23 +131,24 @@ Outcome<Response> delete_objects(Context& context, const Request& request) {
     return Error(ErrorCode::kInvalidRequest,
                  "Missing required header for this request: Content-MD5");
   }
+  // Until the answer has left, which names all keys again.
+  DRUMLIN_S3_ASSIGN(Permits permits, acquire_body_bytes(context, plan.size, context.deadline()));
   Batch batch;
   {
-    DRUMLIN_S3_ASSIGN(const Permits permits,
-                      acquire_body_bytes(context, plan.size, context.deadline()));
     DRUMLIN_S3_ASSIGN(const Body body, read_body(context, request, plan));
     DRUMLIN_S3_ASSIGN(batch, parse(request, body.bytes));
   }
   const std::string& bucket = request.target.bucket;
   const auto found = context.store.get_bucket(bucket, context.call());
   if (!found.ok()) return bucket_error(found.status(), bucket);
-  const auto workers = static_cast<uint32_t>(std::min<size_t>(kWorkers, batch.entries.size()));
-  const auto work = std::make_shared<Work>(context, bucket, std::move(batch.entries));
-  work->running.add(workers);
-  for (uint32_t i = 0; i < workers; ++i)
-    context.runtime.spawn("delete objects", [work] { work->run(); });
-  (void)work->running.wait();  // each delete has the deadline
-  return report(work->entries, batch.quiet);
+  const size_t n = batch.entries.size();
+  const auto work =
+      std::make_shared<Work>(Work{context.store, bucket, context.call(), std::move(batch.entries)});
+  fan_out(context.runtime, "delete objects", n, kWorkers,
+          [work](size_t i) { work->delete_one(i); });
+  Response response = report(work->entries, batch.quiet);
+  response.permits = std::move(permits);
+  return response;
 }
 
 }  // namespace drumlin::s3

@@ -143,8 +143,8 @@ class PipeStream final : public Stream {
 
 class World final : public Runtime, public Network {
  public:
-  explicit World(uint64_t seed = 1)
-      : rng_(seed), log_(clock_, NodeId(1), observe::Level::kError, {}) {}
+  explicit World(uint64_t seed = 1, Scheduler::Options options = {})
+      : scheduler_(options), rng_(seed), log_(clock_, NodeId(1), observe::Level::kError, {}) {}
   ~World() override { scheduler_.kill(domain_); }
 
   Scheduler& scheduler() override { return scheduler_; }
