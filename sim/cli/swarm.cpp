@@ -46,8 +46,11 @@ class Tally {
       if (number(c, "effective") > 0) ++f.seeds;
     }
     if (run.contains("probes")) {
-      for (const auto& [probe, count] : run.at("probes").as_object())
-        probes_[std::string(probe)] += count.to_number<uint64_t>();
+      for (const auto& [name, count] : run.at("probes").as_object()) {
+        Probe& probe = probes_[std::string(name)];
+        probe.times += count.to_number<uint64_t>();
+        ++probe.seeds;
+      }
     }
     if (!run.contains("checks")) return;
     for (const auto& [checker, count] : run.at("checks").as_object()) {
@@ -83,8 +86,8 @@ class Tally {
       checks[name] = n;
     out["checks"] = std::move(checks);
     json::object probes;
-    for (const auto& [name, n] : probes_)
-      probes[name] = n;
+    for (const auto& [name, probe] : probes_)
+      probes[name] = json::object{{"times", probe.times}, {"seeds", probe.seeds}};
     out["probes"] = std::move(probes);
     out["simulated_s"] = simulated_s_;
     out["wall_s"] = wall_s;
@@ -107,6 +110,10 @@ class Tally {
     uint64_t effective = 0;
     uint64_t seeds = 0;  // in which it was felt
   };
+  struct Probe {
+    uint64_t times = 0;
+    uint64_t seeds = 0;  // that reached it
+  };
   static uint64_t number(const json::object& o, std::string_view key) {
     return o.contains(key) ? o.at(key).to_number<uint64_t>() : 0;
   }
@@ -115,7 +122,7 @@ class Tally {
   std::map<std::string, uint64_t> failures_;
   std::map<std::string, Family> families_;
   std::map<std::string, uint64_t> checks_;
-  std::map<std::string, uint64_t> probes_;
+  std::map<std::string, Probe> probes_;
   uint64_t events_ = 0, begun_ = 0, answered_ = 0, succeeded_ = 0, unknown_ = 0;
   double simulated_s_ = 0;
 };

@@ -4,8 +4,13 @@
 """
 
 import json
+import os
 import subprocess
 import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tools"))
+import probes  # noqa: E402
 
 FAMILIES = ("buggify", "client_cut", "clock", "clog", "connection_loss", "corrupt_packet", "crash", "full_disk",
             "half_open", "halt", "latency", "lost_write", "one_way", "partial_io", "partition", "pause", "power",
@@ -32,6 +37,7 @@ def complaints(summary):
     for checker in CHECKERS:
         if not summary["checks"].get(checker):
             yield f"checker {checker} never ran"
+    yield from probes.complaints(summary, probes.in_source(ROOT))
 
 
 def main(binary, seeds):
