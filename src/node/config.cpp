@@ -56,7 +56,14 @@ Status validate_sizes(const Config& config) {
                std::to_string(config.limits.peer_queue_bytes));
   }
   if (config.limits.max_requests == 0) return bad("limits.max_requests must be 1 or more");
+  if (config.kv_max_open_files < 64 || config.kv_max_open_files > 1'000'000) {
+    return bad("storage.kv_max_open_files must be 64..1000000, not " +
+               std::to_string(config.kv_max_open_files));
+  }
   if (config.limits.max_connections == 0) return bad("limits.max_connections must be 1 or more");
+  if (config.limits.max_api_connections == 0) {
+    return bad("limits.max_api_connections must be 1 or more");
+  }
   return {};
 }
 

@@ -23,8 +23,9 @@ struct Member {
 
 struct Limits {
   size_t body_bytes_in_flight = 256u << 20;  // of all requests; beyond it all wait, then 503
-  size_t max_connections = 10000;            // a listener
-  size_t max_requests = 1024;                // S3, served at once
+  size_t max_connections = 10000;            // S3
+  size_t max_api_connections = 256;
+  size_t max_requests = 1024;  // S3, served at once
   size_t wal_queue_bytes = 64u << 20;
   size_t log_cache_bytes = 1u << 20;         // a group: recent entries kept in memory
   size_t uncommitted_bytes = 64u << 20;      // a group: proposals not yet committed
@@ -74,7 +75,8 @@ struct Config {
   std::string kv_path;                // where the engine's files are, on the machine (rocksdb)
   uint64_t kv_cache_bytes = 64u << 20;
   uint64_t kv_write_buffer_bytes = 8u << 20;  // of four; one that is full is flushed
-  uint64_t kv_flush_wal_bytes = 256u << 20;   // flush the kv after so many bytes of log
+  uint32_t kv_max_open_files = 1024;
+  uint64_t kv_flush_wal_bytes = 256u << 20;  // flush the kv after so many bytes of log
   uint64_t wal_segment_bytes = 64u << 20;
   uint64_t wal_grow_bytes = 4u << 20;  // zeros written ahead of the log at most
   std::string log_level = "info";

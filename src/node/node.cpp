@@ -96,6 +96,7 @@ Status Node::Parts::open_kv() {
   options.path = config.kv_path;
   options.cache_bytes = config.kv_cache_bytes;
   options.write_buffer_bytes = config.kv_write_buffer_bytes;
+  options.max_open_files = config.kv_max_open_files;
   runtime.offload([&] {
     opened = hooks.open_rocksdb ? hooks.open_rocksdb(options) : kv::open_rocksdb(options);
   });
@@ -194,6 +195,7 @@ void Node::Parts::start_listeners() {
       [this](int status, std::string_view reason, http::ResponseHead& head, std::string& body) {
         s3->http_error(status, reason, head, body);
       });
+  limits.max_connections = config.limits.max_api_connections;
   api_server = std::make_unique<http::Server>(
       runtime, observer, std::move(api_listener), limits,
       [this](http::Exchange& exchange) { api->handle(exchange); }, api::Handler::error);

@@ -15,6 +15,8 @@ namespace {
 
 // For a request that finds all others at work.
 constexpr Duration kTurn = 1s;
+constexpr size_t kLoggedPath =
+    1200;  // bytes: a bucket and the longest key; strangers can send more
 
 class ExchangeBody : public BodySource {
  public:
@@ -187,10 +189,13 @@ Outcome<auth::Verified> S3Handler::authenticate(const http::RequestHead& head,
   return error;
 }
 
-Outcome<Response> S3Handler::serve(const http::RequestHead& sent, BodySource& body, Trace& trace) {
+Outcome<Response> S3Handler::serve(const http::RequestHead& sent, BodySource& body, Trace& trace,
+                                   Permits& turn) {
   auth::Principal principal;
   DRUMLIN_S3_ASSIGN(const auth::Verified verified, authenticate(sent, principal));
   trace.user = principal.name;
+  if (!requests_.acquire(1, after(runtime_.clock(), kTurn)).ok()) return ErrorCode::kSlowDown;
+  turn = Permits(requests_, 1);
   DRUMLIN_S3_ASSIGN(const Target target, parse_target(sent.target));
   const std::optional<http::RequestHead> folded = with_hoisted_headers(sent, target);
   const http::RequestHead& head = folded.has_value() ? *folded : sent;
@@ -217,12 +222,9 @@ Response S3Handler::error_response(const Error& error, const http::RequestHead& 
 
 void S3Handler::handle(http::Exchange& exchange) {
   Trace trace = new_trace();
-  if (!requests_.acquire(1, after(runtime_.clock(), kTurn)).ok()) {
-    return answer(exchange, from_store(Status(Code::kExhausted)), trace);
-  }
-  const Permits turn(requests_, 1);
+  Permits turn;  // until the answer has left
   ExchangeBody body(exchange);
-  answer(exchange, serve(exchange.head(), body, trace), trace);
+  answer(exchange, serve(exchange.head(), body, trace, turn), trace);
 }
 
 void S3Handler::answer(http::Exchange& exchange, Outcome<Response> outcome, Trace& trace) {
@@ -259,7 +261,7 @@ void S3Handler::record(const http::Exchange& exchange, const Trace& trace) {
                        {"user", trace.user},
                        {"operation", operation_name(trace.operation)},
                        {"method", head.method},
-                       {"path", path_of(head.target)},
+                       {"path", path_of(head.target).substr(0, kLoggedPath)},
                        {"status", trace.status},
                        {"error", trace.error},
                        {"sent", exchange.body_sent()},

@@ -4,8 +4,8 @@
 // Whatever fails first is the answer, and the body is not asked for ("100 Continue") before the headers have
 // passed. Every answer carries a request id that is also in the log.
 //
-// No more than Settings::max_requests are served at once; one beyond that waits a second for its turn,
-// then it is told to slow down.
+// No more than Settings::max_requests are served at once; one beyond that waits a second for its turn, then it is
+// told to slow down. A turn is taken once the signature is known to be right: strangers cannot use them up.
 #pragma once
 
 #include <array>
@@ -46,7 +46,8 @@ class S3Handler {
     observe::Histogram* latency = nullptr;
   };
   void answer(http::Exchange& exchange, Outcome<Response> outcome, Trace& trace);
-  Outcome<Response> serve(const http::RequestHead& sent, BodySource& body, Trace& trace);
+  Outcome<Response> serve(const http::RequestHead& sent, BodySource& body, Trace& trace,
+                          Permits& turn);
   Outcome<auth::Verified> authenticate(const http::RequestHead& head, auth::Principal& principal);
   Response error_response(const Error& error, const http::RequestHead& head, const Trace& trace);
   Trace new_trace();

@@ -1,9 +1,11 @@
 // ListObjectsV2, ListObjects for the clients that still use it, and ListObjectVersions, where each
 // object is its own and only version.
+#include <algorithm>
 #include <optional>
 #include <utility>
 
 #include "observe/log.h"
+#include "s3/body.h"
 #include "s3/list_token.h"
 #include "s3/operations.h"
 #include "s3/xml.h"
@@ -12,6 +14,8 @@ namespace drumlin::s3 {
 namespace {
 
 constexpr size_t kMaxKeys = 1000;
+constexpr size_t kItemBytes =
+    2048;  // of memory: partitions give more than is asked for, XML repeats it
 constexpr std::string_view kOnlyVersion = "null";
 
 // What both versions have in common.
@@ -22,6 +26,7 @@ struct Listed {
   size_t max_keys = kMaxKeys;
   bool url_encoded = false;
   router::Listing page;
+  Permits memory;  // for the page, then for the answer
 
   std::string encoded(std::string_view text) const {
     return url_encoded ? percent_encode(text) : std::string(text);
@@ -57,6 +62,8 @@ Check fetch(Context& context, const ListPosition& after, Listed& out) {
   list.after = after.key;
   list.after_is_prefix = after.common_prefix;
   list.limit = out.max_keys;
+  const size_t memory = std::min(out.max_keys * kItemBytes, context.body_bytes.total());
+  DRUMLIN_S3_ASSIGN(out.memory, acquire_body_bytes(context, memory, context.deadline()));
   auto page = context.store.list_objects(list, context.call());
   if (!page.ok()) return bucket_error(page.status(), out.bucket);
   out.page = std::move(page).value();
@@ -109,11 +116,13 @@ void add_contents(const XmlNode& root, const Listed& listed, const Context* owne
   }
 }
 
-Response xml_response(const Context& context, const XmlDocument& document) {
+Response xml_response(const Context& context, const XmlDocument& document, Listed& listed) {
   Response response;
   response.headers.append("Content-Type", "application/xml");
   response.headers.append("x-amz-bucket-region", context.settings.region);
   response.text = document.to_string();
+  response.permits = std::move(listed.memory);
+  response.permits.shrink(response.text.size());
   return response;
 }
 
@@ -151,7 +160,7 @@ Outcome<Response> list_objects_v2(Context& context, const Request& request) {
   root.boolean("IsTruncated", listed.page.truncated);
   const bool fetch_owner = query.get("fetch-owner") == "true";
   add_contents(root, listed, fetch_owner ? &context : nullptr);
-  return xml_response(context, document);
+  return xml_response(context, document, listed);
 }
 
 Outcome<Response> list_objects(Context& context, const Request& request) {
@@ -172,7 +181,7 @@ Outcome<Response> list_objects(Context& context, const Request& request) {
   if (listed.url_encoded) root.text("EncodingType", "url");
   root.boolean("IsTruncated", listed.page.truncated);
   add_contents(root, listed, &context);
-  return xml_response(context, document);
+  return xml_response(context, document, listed);
 }
 
 Outcome<Response> list_object_versions(Context& context, const Request& request) {
@@ -205,7 +214,7 @@ Outcome<Response> list_object_versions(Context& context, const Request& request)
   if (listed.url_encoded) root.text("EncodingType", "url");
   root.boolean("IsTruncated", listed.page.truncated);
   add_contents(root, listed, &context, /*versions=*/true);
-  return xml_response(context, document);
+  return xml_response(context, document, listed);
 }
 
 }  // namespace drumlin::s3

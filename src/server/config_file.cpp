@@ -102,11 +102,13 @@ std::vector<Setting> settings_of(Settings& s) {
   out.push_back(text("storage.kv", c.kv_engine));
   out.push_back(number("storage.kv_cache_bytes", c.kv_cache_bytes));
   out.push_back(number("storage.kv_write_buffer_bytes", c.kv_write_buffer_bytes));
+  out.push_back(number("storage.kv_max_open_files", c.kv_max_open_files));
   out.push_back(number("storage.kv_flush_wal_bytes", c.kv_flush_wal_bytes));
   out.push_back(number("storage.wal_segment_bytes", c.wal_segment_bytes));
   out.push_back(number("storage.wal_grow_bytes", c.wal_grow_bytes));
   out.push_back(number("limits.body_bytes_in_flight", c.limits.body_bytes_in_flight));
   out.push_back(number("limits.max_connections", c.limits.max_connections));
+  out.push_back(number("limits.max_api_connections", c.limits.max_api_connections));
   out.push_back(number("limits.max_requests", c.limits.max_requests));
   out.push_back(number("limits.wal_queue_bytes", c.limits.wal_queue_bytes));
   out.push_back(number("limits.log_cache_bytes", c.limits.log_cache_bytes));

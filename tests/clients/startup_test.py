@@ -4,6 +4,7 @@ Exit code 2: the configuration is wrong; 1: it cannot be served here. What was s
 """
 
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -112,6 +113,21 @@ class Startup(Refusals):
         os.remove(self.node.config)
         self.refuses(self.node, 1, self.node.config)
         self.assertFalse(os.path.exists(self.node.data), "made although nothing was right")
+
+    def test_few_open_files(self):
+        def at_most(files):
+            return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+
+        self.refuses(self.node, 1, "ulimit -n", "400 files", preexec_fn=at_most(400))
+        with subprocess.Popen(self.node.command(), stderr=subprocess.PIPE, text=True,
+                              preexec_fn=at_most(2000)) as daemon:
+            self.addCleanup(daemon.kill)
+            self.assertRegex(daemon.stderr.readline(), "2000 files.*: 464 S3 connections at most")
+            while '"msg":"serving"' not in (line := daemon.stderr.readline()):
+                self.assertNotEqual(line, "", "it ended")
+            daemon.terminate()
+            daemon.stderr.read()
+            self.assertEqual(daemon.wait(30), 0)
 
     def test_addresses_that_are_not_here(self):
         for address in ("192.0.2.1", "localhost"):

@@ -104,7 +104,7 @@ class RocksDb : public testing::Test {
 
   TempDir dir;
   ManualEnv env;
-  RocksOptions options{dir.path() + "/kv", 1 << 20, 1 << 20, nullptr};  // no flush but ours
+  RocksOptions options{dir.path() + "/kv", 1 << 20, 1 << 20, 100, nullptr};  // no flush but ours
 };
 
 TEST_F(RocksDb, WhatIsOnTheDiskOnlyWouldBlock) {

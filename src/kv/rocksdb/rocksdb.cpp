@@ -200,7 +200,7 @@ rocksdb::Options db_options(const RocksOptions& in, rocksdb::Env* env) {
   out.compression = rocksdb::kNoCompression;  // most bytes are bodies, and most of those compressed
   out.level_compaction_dynamic_level_bytes = true;
   out.max_bytes_for_level_base = 8 * in.write_buffer_bytes;
-  out.max_open_files = -1;
+  out.max_open_files = static_cast<int>(in.max_open_files);
 
   // Few threads, no timers of its own, nothing by chance: the simulator runs these very options.
   out.stats_dump_period_sec = 0;

@@ -42,6 +42,7 @@ struct RocksOptions {
   std::string path;  // made if it does not exist; its parent must
   uint64_t cache_bytes = 64u << 20;
   uint64_t write_buffer_bytes = 8u << 20;
+  uint32_t max_open_files = 1024;
   rocksdb::Env* env =
       nullptr;  // RocksDB's operating system, for simulation and tests; null: the real one
 };
