@@ -11,7 +11,7 @@
 namespace drumlin::rpc {
 namespace {
 
-constexpr size_t kMaxHandshakeBytes = 4096;
+constexpr size_t kMaxHandshakeBytes = 4096;  // all that a stranger can make us hold
 constexpr size_t kNonceBytes = 16;
 constexpr size_t kHeadBytes = 8;  // length, checksum
 
@@ -197,6 +197,7 @@ Result<ParsedHello> judge_hello(const std::string& bytes, const Identity& self,
                                   std::to_string(hello.getTo())};
     }
     if (bytes_of(hello.getNonce()).size() != kNonceBytes) return {Code::kCorrupt, "bad nonce"};
+    if (parsed.lane >= kLanes) return {Code::kCorrupt, "bad lane"};
     if (parsed.dialer.node == self.node) {
       return {Code::kRefused, "two nodes are configured with id " + self.node.to_string()};
     }

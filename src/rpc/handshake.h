@@ -23,10 +23,16 @@ namespace drumlin::rpc {
 inline constexpr uint16_t kProtocolMin = 1;
 inline constexpr uint16_t kProtocolMax = 1;
 
+enum class Lane : uint8_t {
+  kControl = 0,  // heartbeats, votes: small, must not wait
+  kBulk = 1,     // appends, requests and their replies
+};
+inline constexpr size_t kLanes = 2;
+
 struct Session {
   PeerIdentity peer;
   uint16_t version = 0;
-  uint8_t lane = 0;
+  uint8_t lane = 0;      // below kLanes
   std::string send_key;  // 32 bytes each; empty without a secret
   std::string receive_key;
 };

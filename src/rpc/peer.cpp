@@ -34,6 +34,27 @@ struct Peer::LaneState {
   bool broken = false;
 };
 
+// A call's part of what may be under way.
+class Peer::Turn {
+ public:
+  Turn(Peer& peer, size_t bytes) : peer_(peer), bytes_(bytes) {
+    ++peer_.under_way_;
+    peer_.under_way_bytes_ += bytes_;
+    if (peer_.has_room(0)) peer_.turns_.notify_one();
+  }
+  ~Turn() {
+    --peer_.under_way_;
+    peer_.under_way_bytes_ -= bytes_;
+    peer_.turns_.notify_one();
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  Peer& peer_;
+  size_t bytes_;
+};
+
 Peer::Peer(Runtime& runtime, observe::Observer observer, const Identity& self,
            Membership& membership, NodeId node, Endpoint endpoint, PeerOptions options)
     : runtime_(runtime),
@@ -42,7 +63,9 @@ Peer::Peer(Runtime& runtime, observe::Observer observer, const Identity& self,
       membership_(membership),
       node_(node),
       endpoint_(std::move(endpoint)),
-      options_(options) {
+      options_(options),
+      turns_(runtime.scheduler(), runtime.clock()) {
+  options_.requests = runtime.buggify("rpc.few_calls", options_.requests, size_t{1}, size_t{8});
   options_.queue_bytes =
       runtime.buggify("rpc.small_queue", options_.queue_bytes, size_t{1} << 12, size_t{1} << 18);
   options_.write_timeout =
@@ -83,13 +106,44 @@ bool Peer::send(Lane lane, uint8_t kind, std::string payload) {
   return true;
 }
 
-Result<std::string> Peer::call(uint8_t kind, std::string payload, Instant deadline) {
-  LaneState& state = *lanes_[static_cast<size_t>(Lane::kBulk)];
-  if (state.frames == nullptr)
-    return Status(Code::kUnavailable, "node " + node_.to_string() + " is not connected");
-  if (state.queued_bytes >= options_.queue_bytes) {
-    return Status(Code::kUnavailable, "the queue to node " + node_.to_string() + " is full");
+// One is always let through.
+bool Peer::has_room(size_t bytes) const {
+  return under_way_ == 0 ||
+         (under_way_ < options_.requests && under_way_bytes_ + bytes <= options_.request_bytes);
+}
+
+// OK: there is a connection, and room for the call. While there is room and somebody waits, a notification
+// is on its way: who cannot use it passes it on.
+Status Peer::await_turn(const LaneState& state, size_t bytes, Instant deadline) {
+  Status usable;
+  for (bool first = true;; first = false) {
+    if (state.frames == nullptr) {
+      usable = {Code::kUnavailable, "node " + node_.to_string() + " is not connected"};
+    } else if (state.queued_bytes >= options_.queue_bytes) {
+      usable = {Code::kUnavailable, "the queue to node " + node_.to_string() + " is full"};
+    }
+    if (!usable.ok()) break;
+    if (has_room(bytes) && (!first || turns_.empty())) return {};
+    runtime_.probe("rpc.call_waits");
+    if (turns_.wait(deadline, &stopping_) != Wake::kNotified) {
+      return {Code::kUnavailable,
+              "no answers to earlier calls from node " + node_.to_string() + " in time"};
+    }
   }
+  turns_.notify_one();
+  return usable;
+}
+
+Result<std::string> Peer::call(uint8_t kind, std::string payload, Instant deadline) {
+  if (payload.size() > kMaxFramePayloadBytes) {
+    return Status(Code::kInvalidArgument,
+                  "a request of " + std::to_string(payload.size()) + " bytes does not fit a frame");
+  }
+  LaneState& state = *lanes_[static_cast<size_t>(Lane::kBulk)];
+  Frame frame{FrameType::kRequest, kind, Code::kOk, 0, std::move(payload)};
+  const size_t bytes = frame.wire_bytes();
+  DRUMLIN_TRY(await_turn(state, bytes, deadline));
+  const Turn turn(*this, bytes);
   const uint64_t id = next_call_++;
   Call call(runtime_);
   struct Registration {
@@ -101,8 +155,8 @@ Result<std::string> Peer::call(uint8_t kind, std::string payload, Instant deadli
     uint64_t id;
   };
   const Registration registration(calls_, id, &call);
-  Frame frame{FrameType::kRequest, kind, Code::kOk, id, std::move(payload)};
-  state.queued_bytes += frame.wire_bytes();
+  frame.call = id;
+  state.queued_bytes += bytes;
   state.queue.push_back(std::move(frame));
   state.work.notify_one();
   while (!call.finished) {
@@ -256,6 +310,7 @@ void Peer::fail_calls(const Status& sent_status) {
                      ? sent_status
                      : Status(Code::kUnavailable, "node " + node_.to_string() + " went away"));
   }
+  turns_.notify_all();
 }
 
 }  // namespace drumlin::rpc

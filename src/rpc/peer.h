@@ -24,12 +24,6 @@
 
 namespace drumlin::rpc {
 
-enum class Lane : uint8_t {
-  kControl = 0,  // heartbeats, votes: small, must not wait
-  kBulk = 1,     // appends, requests and their replies
-};
-inline constexpr size_t kLanes = 2;
-
 struct PeerOptions {
   Duration connect_timeout = 1s;
   Duration handshake_timeout = 5s;  // includes two syncs at first contact
@@ -42,6 +36,10 @@ struct PeerOptions {
   Duration ping_every = 1s;
   std::array<Duration, 2> patience = {4s, 20s};  // by Lane
   size_t queue_bytes = 64u << 20;  // a lane; beyond it messages are dropped, calls refused
+  // Calls that are under way at once, and their frames; others wait for their turn. No more than the other
+  // side's Server takes (ServerOptions), lest bodies travel only to be refused.
+  size_t requests = 512;
+  size_t request_bytes = 256u << 20;
 };
 
 class Peer {
@@ -61,19 +59,24 @@ class Peer {
   bool send(Lane lane, uint8_t kind, std::string payload);
 
   // Yields until the reply. kUnavailable: the request did not leave this node (known not done).
-  // kOutcomeUnknown: it may have arrived. A reply's own Status comes back as such, with the payload
-  // as message. Goes on the bulk lane.
+  // kOutcomeUnknown: it may have arrived. kInvalidArgument: it does not fit a frame. A reply's own Status
+  // comes back as such, with the payload as message; so does what the other side's Server says:
+  // kUnavailable, it was not taken; kTooLarge, it was carried out and the answer does not fit a frame.
+  // Goes on the bulk lane.
   Result<std::string> call(uint8_t kind, std::string payload, Instant deadline);
 
  private:
   struct Call;
   struct LaneState;
+  class Turn;
   void run_lane(Lane lane);
   Status run_connection(LaneState& state, Lane lane);
   Result<Session> shake_hands(LaneState& state, Lane lane, Stream& stream);
   void write_frames(LaneState& state, FrameStream& frames);
   void ping(LaneState& state);
   void read_replies(LaneState& state, FrameStream& frames);
+  bool has_room(size_t bytes) const;
+  Status await_turn(const LaneState& state, size_t bytes, Instant deadline);
   void fail_calls(const Status& sent_status);
 
   Runtime& runtime_;
@@ -86,6 +89,9 @@ class Peer {
   std::array<std::unique_ptr<LaneState>, kLanes> lanes_;
   std::map<uint64_t, Call*> calls_;
   uint64_t next_call_ = 1;
+  size_t under_way_ = 0;  // calls that had their turn
+  size_t under_way_bytes_ = 0;
+  WaitQueue turns_;
   Cancellation stopping_;
   bool started_ = false;
 };

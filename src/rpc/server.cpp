@@ -5,6 +5,38 @@
 #include <vector>
 
 namespace drumlin::rpc {
+namespace {
+
+// Replies without a request that counts: to pings, and refusals. A peer that lets so many of them pile up
+// reads nothing, and is cut off soon; until then it is not read either.
+constexpr size_t kMaxSmallReplies = 4096;
+
+}  // namespace
+
+// What one peer has us work on.
+struct Server::Load {
+  size_t requests = 0;
+  size_t bytes = 0;  // of their frames
+};
+
+// One request's part of it, for as long as this exists.
+class Server::Admission {
+ public:
+  Admission(std::shared_ptr<Load> load, size_t bytes) : load_(std::move(load)), bytes_(bytes) {
+    ++load_->requests;
+    load_->bytes += bytes_;
+  }
+  ~Admission() {
+    --load_->requests;
+    load_->bytes -= bytes_;
+  }
+  Admission(const Admission&) = delete;
+  Admission& operator=(const Admission&) = delete;
+
+ private:
+  std::shared_ptr<Load> load_;
+  size_t bytes_;
+};
 
 // Shared by the reading fiber, the writing fiber and every running request.
 struct Server::Connection {
@@ -21,11 +53,15 @@ struct Server::Connection {
     gone.cancel();
   }
 
+  struct Reply {
+    Frame frame;
+    std::shared_ptr<Admission> admission;  // of the request, if it was admitted
+  };
+
   NodeId peer;
   uint8_t lane;
   FrameStream frames;
-  std::deque<Frame> replies;
-  size_t requests = 0;     // running, or their replies not yet written
+  std::deque<Reply> replies;
   size_t reply_bytes = 0;  // not yet written
   WaitQueue work;          // there are replies
   WaitQueue room;          // replies were written
@@ -87,7 +123,13 @@ Server::Server(Runtime& runtime, observe::Observer observer, const Identity& sel
       membership_(membership),
       handler_(handler),
       listener_(std::move(listener)),
-      options_(options) {}
+      options_(options),
+      refused_(
+          observer.metrics.counter("drumlin_rpc_requests_refused_total",
+                                   "Requests of other nodes beyond what is taken of one at once")) {
+  options_.peer_requests =
+      runtime.buggify("rpc.few_peer_requests", options_.peer_requests, size_t{1}, size_t{8});
+}
 
 Server::~Server() = default;
 
@@ -183,13 +225,8 @@ void Server::read_frames(const std::shared_ptr<Connection>& connection) {
       handler_.on_message(connection->peer, frame->kind, std::move(frame->payload));
     } else {
       if (frame->type != FrameType::kRequest) return;  // dialers only speak
-      if (!await_room(*connection)) return;
-      if (frame->kind == kPing) {
-        ++connection->requests;
-        reply(*connection, Frame{FrameType::kReply, kPing, Code::kOk, frame->call, {}});
-      } else {
-        spawn_request(connection, std::move(*frame));
-      }
+      if (!await_reader_of_replies(*connection)) return;
+      take_request(connection, std::move(*frame));
     }
     // Frames that were read ahead come without a wait: others get their turn between them.
     runtime_.scheduler().yield();
@@ -197,35 +234,77 @@ void Server::read_frames(const std::shared_ptr<Connection>& connection) {
 }
 
 // False: the connection is gone.
-bool Server::await_room(Connection& connection) {
-  while (connection.requests >= options_.max_requests_per_connection ||
-         connection.reply_bytes >= options_.max_reply_bytes_per_connection) {
+bool Server::await_reader_of_replies(Connection& connection) const {
+  while (connection.replies.size() >= options_.peer_requests + kMaxSmallReplies) {
     if (connection.room.wait(kNever, &connection.gone) != Wake::kNotified) return false;
   }
   return !connection.gone.cancelled();
 }
 
-void Server::spawn_request(const std::shared_ptr<Connection>& connection, Frame frame) {
-  ++connection->requests;
+void Server::take_request(const std::shared_ptr<Connection>& connection, Frame frame) {
+  if (frame.kind == kPing) {
+    reply(*connection, Frame{FrameType::kReply, kPing, Code::kOk, frame.call, {}}, nullptr);
+    return;
+  }
+  auto admission = admit(connection->peer, frame.wire_bytes());
+  if (admission == nullptr) {
+    refuse(*connection, frame);
+    return;
+  }
   auto request = std::make_shared<Frame>(std::move(frame));
-  runtime_.spawn("rpc request", [this, connection, request] {
-    runtime_.buggify_delay("rpc.slow_request", 100ms);
-    auto answer = handler_.on_request(connection->peer, request->kind, std::move(request->payload));
-    if (connection->gone.cancelled()) return;
-    Frame out{FrameType::kReply, request->kind, answer.code(), request->call, {}};
-    out.payload = answer.ok() ? std::move(*answer) : answer.status().message();
-    reply(*connection, std::move(out));
+  runtime_.spawn("rpc request", [this, connection, request, admission]() mutable {
+    run_request(*connection, *request, std::move(admission));
   });
 }
 
-void Server::reply(Connection& connection, Frame frame) {
+// Null: no room.
+std::shared_ptr<Server::Admission> Server::admit(NodeId peer, size_t bytes) {
+  std::shared_ptr<Load>& load = loads_[peer];
+  if (load == nullptr) load = std::make_shared<Load>();
+  if (load->requests > 0 && (load->requests >= options_.peer_requests ||
+                             load->bytes + bytes > options_.peer_request_bytes)) {
+    return nullptr;
+  }
+  return std::make_shared<Admission>(load, bytes);
+}
+
+// The handler has not seen it: known not done, and worth another try after a while.
+void Server::refuse(Connection& connection, const Frame& request) {
+  runtime_.probe("rpc.request_refused");
+  refused_.Increment();
+  const std::string why = "node " + self_.node.to_string() + " has as many requests of node " +
+                          connection.peer.to_string() + " as it takes at once";
+  reply(connection, Frame{FrameType::kReply, request.kind, Code::kUnavailable, request.call, why},
+        nullptr);
+}
+
+void Server::run_request(Connection& connection, Frame& request,
+                         std::shared_ptr<Admission> admission) {
+  runtime_.buggify_delay("rpc.slow_request", 100ms);
+  while (connection.reply_bytes >= options_.max_reply_bytes_per_connection) {
+    if (connection.room.wait(kNever, &connection.gone) != Wake::kNotified) return;
+  }
+  auto answer = handler_.on_request(connection.peer, request.kind, std::move(request.payload));
+  if (connection.gone.cancelled()) return;
+  Frame out{FrameType::kReply, request.kind, answer.code(), request.call, {}};
+  out.payload = answer.ok() ? std::move(*answer) : answer.status().message();
+  if (out.payload.size() > kMaxFramePayloadBytes) {
+    out.code = Code::kTooLarge;
+    out.payload =
+        "an answer of " + std::to_string(out.payload.size()) + " bytes does not fit a frame";
+  }
+  reply(connection, std::move(out), std::move(admission));
+}
+
+void Server::reply(Connection& connection, Frame frame, std::shared_ptr<Admission> admission) {
   connection.reply_bytes += frame.wire_bytes();
-  connection.replies.push_back(std::move(frame));
+  connection.replies.push_back({std::move(frame), std::move(admission)});
   connection.work.notify_one();
 }
 
 void Server::write_replies(Connection& connection) {
   std::vector<Frame> batch;
+  std::vector<std::shared_ptr<Admission>> admissions;
   while (!connection.gone.cancelled()) {
     if (connection.replies.empty()) {
       (void)connection.work.wait(kNever, &connection.gone);
@@ -233,18 +312,21 @@ void Server::write_replies(Connection& connection) {
     }
     size_t bytes = 0;
     while (!connection.replies.empty() && batch.size() < 64 && bytes < (1u << 20)) {
-      bytes += connection.replies.front().wire_bytes();
-      batch.push_back(std::move(connection.replies.front()));
+      Connection::Reply& next = connection.replies.front();
+      bytes += next.frame.wire_bytes();
+      batch.push_back(std::move(next.frame));
+      admissions.push_back(std::move(next.admission));
       connection.replies.pop_front();
     }
     connection.frames.stream().set_write_deadline(after(runtime_.clock(), options_.write_timeout));
     if (!connection.frames.write(batch).ok()) break;
-    connection.requests -= batch.size();
     connection.reply_bytes -= bytes;
     batch.clear();
+    admissions.clear();
     connection.room.notify_all();
   }
   connection.end();
+  connection.replies.clear();
 }
 
 }  // namespace drumlin::rpc

@@ -32,9 +32,12 @@ struct ServerOptions {
   // has not even sent its Hello. Proven peers are not counted: a peer has one connection a lane,
   // and a new one ends the one before.
   size_t max_handshakes = 64;
-  // Beyond either the connection is not read. A request counts until its reply is written.
-  size_t max_requests_per_connection = 512;
-  size_t max_reply_bytes_per_connection = 64u << 20;  // waiting to be written
+  // Of one peer, over all of its connections, the former ones included whose requests still run. Beyond
+  // either a request is answered with kUnavailable, unread by the handler, and reading goes on: entries
+  // share the lane. One request is always taken. It counts until its reply is written.
+  size_t peer_requests = 512;
+  size_t peer_request_bytes = 256u << 20;             // frames of those requests
+  size_t max_reply_bytes_per_connection = 64u << 20;  // not yet written; beyond it requests wait
 };
 
 class Server {
@@ -48,6 +51,8 @@ class Server {
 
  private:
   struct Connection;
+  struct Load;
+  class Admission;
   class Arrival;
   // A connection whose dialer has proven nothing yet.
   struct Stranger {
@@ -59,9 +64,12 @@ class Server {
   void make_room_for_a_stranger();
   void converse(const std::shared_ptr<Connection>& connection);
   void read_frames(const std::shared_ptr<Connection>& connection);
-  bool await_room(Connection& connection);
-  static void reply(Connection& connection, Frame frame);
-  void spawn_request(const std::shared_ptr<Connection>& connection, Frame frame);
+  bool await_reader_of_replies(Connection& connection) const;
+  void take_request(const std::shared_ptr<Connection>& connection, Frame frame);
+  std::shared_ptr<Admission> admit(NodeId peer, size_t bytes);
+  void refuse(Connection& connection, const Frame& request);
+  static void reply(Connection& connection, Frame frame, std::shared_ptr<Admission> admission);
+  void run_request(Connection& connection, Frame& request, std::shared_ptr<Admission> admission);
   void write_replies(Connection& connection);
 
   Runtime& runtime_;
@@ -74,6 +82,8 @@ class Server {
   std::map<uint64_t, Stream*> streams_;                              // all, by order of arrival
   std::map<uint64_t, Stranger> strangers_;                           // of those, the unproven
   std::map<std::pair<NodeId, uint8_t>, Connection*> conversations_;  // by peer and lane
+  std::map<NodeId, std::shared_ptr<Load>> loads_;
+  observe::Counter& refused_;
   uint64_t next_connection_ = 0;
   bool stopping_ = false;
 };

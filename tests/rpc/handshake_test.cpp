@@ -9,6 +9,7 @@
 #include "base/codec.h"
 #include "base/digest.h"
 #include "rpc/capnp.h"
+#include "rpc/frame.h"
 #include "rpc/handshake.capnp.h"
 #include "tests/rpc/pipes.h"
 #include "tests/support/bytes.h"
@@ -206,6 +207,7 @@ struct HelloOptions {
   uint16_t min = kProtocolMin;
   uint16_t max = kProtocolMax;
   std::string nonce = std::string(16, 'n');
+  uint8_t lane = 0;
 };
 void send_hello(Stream& stream, const Identity& self, const HelloOptions& options) {
   capnp::MallocMessageBuilder message;
@@ -215,6 +217,7 @@ void send_hello(Stream& stream, const Identity& self, const HelloOptions& option
   hello.setClusterId(as_data(as_view(self.cluster_id)));
   hello.setFrom(self.node.value());
   hello.setTo(2);
+  hello.setLane(options.lane);
   hello.setNonce(as_data(options.nonce));
   send(stream, message);
 }
@@ -249,6 +252,16 @@ TEST(HandshakeVersions, AreNegotiated) {
   EXPECT_EQ(answer_to(world, {2, 7}), "no common protocol version");
   EXPECT_EQ(answer_to(world, {0, 0}), "no common protocol version");
   EXPECT_EQ(answer_to(world, {1, 1, "short"}), "bad nonce");
+}
+
+TEST(HandshakeLanes, AreThoseThatThereAre) {
+  World world;
+  HelloOptions options;
+  for (const auto& [lane, said] :
+       {std::pair{0, "welcome"}, {1, "welcome"}, {2, "bad lane"}, {255, "bad lane"}}) {
+    options.lane = static_cast<uint8_t>(lane);
+    EXPECT_EQ(answer_to(world, options), said) << lane;
+  }
 }
 
 TEST(HandshakeVersions, AnAcceptorCannotChooseWhatWasNotOffered) {
@@ -289,6 +302,28 @@ TEST(HandshakeBytes, ForeignersAreTurnedAway) {
       EXPECT_TRUE(second.admitted.empty());
     });
     EXPECT_FALSE(accepted.ok());
+  }
+}
+
+// A stranger's word on how much will come costs no memory, on either side.
+TEST(HandshakeBytes, LengthIsBounded) {
+  for (const uint32_t length : {uint32_t{4097}, kMaxFramePayloadBytes, UINT32_MAX}) {
+    World world;
+    std::string head(8, '\0');
+    store_le(head.data(), length);
+    const auto expect_refusal = [&](const Status& status) {
+      EXPECT_TRUE(status.is(Code::kCorrupt));
+      EXPECT_EQ(status.message(),
+                "not a drumlin peer: handshake of " + std::to_string(length) + " bytes");
+    };
+    world.run([&] {
+      Pipes pipes(world);
+      Notes notes(NodeId(2));
+      Pipes::feed(*pipes.there, head);
+      expect_refusal(accept_handshake(world, *pipes.far, identity(2), notes).status());
+      Pipes::feed(*pipes.back, head);
+      expect_refusal(dial_handshake(world, *pipes.near, identity(1), notes, NodeId(2), 0).status());
+    });
   }
 }
 

@@ -17,6 +17,7 @@ namespace {
 constexpr uint8_t kEcho = 1;
 constexpr uint8_t kRefuse = 2;
 constexpr uint8_t kSlow = 3;  // answers after 3 s
+constexpr uint8_t kHuge = 4;  // answers with more than a frame carries
 const Endpoint kThere{"10.0.0.2", 9002};
 
 struct EveryoneIsWelcome final : Membership {
@@ -36,6 +37,7 @@ struct Echo final : Handler {
     ++requests;
     if (kind == kRefuse) return Status(Code::kNotLeader, "3");
     if (kind == kSlow) DRUMLIN_TRY(world.sleep_for(3s));
+    if (kind == kHuge) return std::string(kMaxFramePayloadBytes + 1, 'h');
     return from.to_string() + ":" + payload;
   }
   World& world;
@@ -261,20 +263,182 @@ TEST_F(PeerTest, RefusalIsReportedToTheMembership) {
   });
 }
 
-TEST_F(PeerTest, OneConnectionServesManyRequestsAtOnceUpToItsLimit) {
-  server_options.max_requests_per_connection = 2;
-  run([&] {
+// --- how many calls at once ---
+
+struct CallsTest : PeerTest {
+  // Slow calls, all at once; what each came to, and when, in the order of the calls.
+  struct Outcome {
+    Status status;
+    Duration took;
+  };
+  std::vector<Outcome> slow_calls(size_t n, size_t bytes = 1, Duration patience = 60s) {
+    std::vector<Outcome> out(n);
     WaitGroup all(world.scheduler(), world.clock());
-    all.add(4);
+    all.add(n);
     const Instant began = world.clock().now();
-    for (int i = 0; i < 4; ++i) {
-      world.spawn("caller", [&] {
-        EXPECT_TRUE(call(kSlow, "s", 60s).ok());
+    for (size_t i = 0; i < n; ++i) {
+      world.spawn("caller", [&, i] {
+        out[i].status = call(kSlow, std::string(bytes, 's'), patience).status();
+        out[i].took = world.clock().now() - began;
         all.done();
       });
     }
     (void)all.wait();
-    EXPECT_EQ(world.clock().now() - began, 6s) << "two and two";
+    return out;
+  }
+};
+
+TEST_F(CallsTest, BeyondTheLimitWaitForTheirTurn) {
+  options.requests = 2;
+  server_options.peer_requests = 2;
+  run([&] {
+    const auto calls = slow_calls(5);
+    for (size_t i = 0; i < calls.size(); ++i) {
+      EXPECT_TRUE(calls[i].status.ok()) << calls[i].status.to_string();
+      EXPECT_EQ(calls[i].took, i < 2 ? 3s : i < 4 ? 6s : 9s) << "first come, first served";
+    }
+  });
+}
+
+TEST_F(CallsTest, BeyondTheLimitOfBytesWaitForTheirTurn) {
+  options.request_bytes = 2500;
+  run([&] {
+    const auto calls = slow_calls(3, 1000);
+    EXPECT_EQ(calls[1].took, 3s);
+    EXPECT_EQ(calls[2].took, 6s);
+    EXPECT_TRUE(call(kEcho, std::string(3000, 'x')).ok()) << "one is always let through";
+  });
+}
+
+TEST_F(CallsTest, WithoutATurnInTimeAreKnownNotDone) {
+  options.requests = 1;
+  run([&] {
+    WaitGroup done(world.scheduler(), world.clock());
+    done.add(1);
+    world.spawn("slow", [&] {
+      EXPECT_TRUE(call(kSlow, "s").ok());
+      done.done();
+    });
+    world.scheduler().yield();
+    EXPECT_TRUE(call(kEcho, "x", 1s).is(Code::kUnavailable));
+    EXPECT_EQ(echo.requests, 1u);
+    (void)done.wait();
+    EXPECT_TRUE(call(kEcho, "x", 1s).ok());
+  });
+}
+
+TEST_F(CallsTest, ThatWaitForATurnEndWithTheConnection) {
+  options.requests = 1;
+  run([&] {
+    world.spawn("the end", [&] {
+      (void)world.sleep_for(1s);
+      server->stop();
+    });
+    const auto calls = slow_calls(3);
+    EXPECT_TRUE(calls[0].status.is(Code::kOutcomeUnknown));
+    for (const size_t i : {1u, 2u}) {
+      EXPECT_TRUE(calls[i].status.is(Code::kUnavailable)) << "known not done";
+      EXPECT_LT(calls[i].took, 2s);
+    }
+  });
+}
+
+TEST_F(CallsTest, ThatFailAtTheirTurnPassItOn) {
+  options.requests = 1;
+  options.queue_bytes = 1000;
+  run([&] {
+    world.spawn("first", [&] {
+      EXPECT_TRUE(call(kSlow, "s").ok());
+      // The turn is the next one's, who has not run yet.
+      EXPECT_TRUE(peer->send(Lane::kBulk, 7, std::string(2000, 'b')));
+    });
+    world.scheduler().yield();
+    const auto calls = slow_calls(2);
+    EXPECT_TRUE(calls[0].status.is(Code::kUnavailable)) << "its turn, but a full queue";
+    EXPECT_EQ(calls[0].took, 3s);
+    EXPECT_TRUE(calls[1].status.ok()) << "the queue is empty again";
+    EXPECT_EQ(calls[1].took, 6s);
+  });
+}
+
+// A peer that sends more than we take: one of another mind about the limit, or one that has given up
+// calls on which we still work.
+TEST_F(CallsTest, BeyondWhatTheOtherSideTakesAreRefusedAndTheConnectionIsRead) {
+  server_options.peer_requests = 2;
+  run([&] {
+    const auto calls = slow_calls(4);
+    for (const size_t i : {0u, 1u})
+      EXPECT_TRUE(calls[i].status.ok());
+    for (const size_t i : {2u, 3u}) {
+      EXPECT_TRUE(calls[i].status.is(Code::kUnavailable)) << calls[i].status.to_string();
+      EXPECT_LT(calls[i].took, 1s);
+    }
+    EXPECT_EQ(echo.requests, 2u) << "known not done";
+
+    world.spawn("more", [&] { (void)slow_calls(2); });
+    ASSERT_TRUE(world.sleep_for(10ms).ok());
+    EXPECT_TRUE(call(kEcho, "x").is(Code::kUnavailable));
+    EXPECT_TRUE(peer->send(Lane::kBulk, 7, "entries"));
+    ASSERT_TRUE(world.sleep_for(10ms).ok());
+    EXPECT_EQ(echo.messages, (std::vector<std::string>{"1/7/entries"})) << "not behind requests";
+    ASSERT_TRUE(world.sleep_for(5s).ok());
+    EXPECT_TRUE(call(kEcho, "x").ok()) << "there is room again";
+  });
+}
+
+TEST_F(CallsTest, BeyondTheBytesThatTheOtherSideTakesAreRefused) {
+  server_options.peer_request_bytes = 2500;
+  run([&] {
+    const auto calls = slow_calls(3, 1000);
+    EXPECT_TRUE(calls[0].status.ok() && calls[1].status.ok());
+    EXPECT_TRUE(calls[2].status.is(Code::kUnavailable));
+    EXPECT_TRUE(call(kEcho, std::string(3000, 'x')).ok()) << "one is always taken";
+  });
+}
+
+TEST_F(CallsTest, CountForThePeerWhateverTheirConnection) {
+  server_options.peer_requests = 2;
+  world.run([&] {
+    serve();
+    const auto dial_as = [&](const Identity& who) {
+      auto stream = world.connect(kThere, kNever).value();
+      auto session = dial_handshake(world, *stream, who, members, NodeId(2), 1);
+      DRUMLIN_CHECK_OK(session.status());
+      return std::make_unique<FrameStream>(std::move(stream), session->send_key,
+                                           session->receive_key);
+    };
+    const auto ask = [&](FrameStream& frames) {
+      const Frame asked{FrameType::kRequest, kEcho, Code::kOk, 1, "x"};
+      DRUMLIN_CHECK_OK(frames.write({&asked, 1}));
+      return frames.read().value().code;
+    };
+    const auto first = dial_as(one);
+    const std::vector<Frame> slow(2, Frame{FrameType::kRequest, kSlow, Code::kOk, 1, "s"});
+    ASSERT_TRUE(first->write(slow).ok());
+    ASSERT_TRUE(world.sleep_for(1s).ok());
+    const auto second = dial_as(one);  // and ends the first
+    EXPECT_EQ(ask(*second), Code::kUnavailable) << "its former requests still run";
+    EXPECT_EQ(ask(*dial_as(identity(3, "secret"))), Code::kOk) << "another's do not count";
+    ASSERT_TRUE(world.sleep_for(2s).ok());
+    EXPECT_EQ(ask(*second), Code::kOk);
+    server->stop();
+  });
+}
+
+TEST_F(PeerTest, AnswerThatDoesNotFitAFrameIsAnError) {
+  run([&] {
+    const auto huge = call(kHuge, "");
+    EXPECT_TRUE(huge.is(Code::kTooLarge)) << huge.status().to_string();
+    EXPECT_EQ(call(kEcho, "still").value(), "1:still");
+  });
+}
+
+TEST_F(PeerTest, RequestThatDoesNotFitAFrameIsNotSent) {
+  run([&] {
+    EXPECT_TRUE(
+        call(kEcho, std::string(kMaxFramePayloadBytes + 1, 'x')).is(Code::kInvalidArgument));
+    EXPECT_EQ(echo.requests, 0u);
+    EXPECT_EQ(call(kEcho, "still").value(), "1:still");
   });
 }
 
@@ -367,30 +531,38 @@ TEST_F(PeerTest, StrangersDoNotKeepPeersOut) {
 
 // As after a partition: the server still holds what the dialer has given up.
 TEST_F(PeerTest, NewConnectionOfAPeerEndsTheOneBefore) {
-  run([&] {
-    auto stream = world.connect(kThere, kNever).value();
-    const auto session = dial_handshake(world, *stream, one, members, NodeId(2), 7);
-    ASSERT_TRUE(session.ok()) << session.status().to_string();
-    auto next = world.connect(kThere, kNever).value();
-    ASSERT_TRUE(dial_handshake(world, *next, one, members, NodeId(2), 7).ok());
+  world.run([&] {
+    serve();
+    const auto dial_lane = [&](Lane lane) {
+      auto stream = world.connect(kThere, kNever).value();
+      const auto lane_byte = static_cast<uint8_t>(lane);
+      DRUMLIN_CHECK_OK(dial_handshake(world, *stream, one, members, NodeId(2), lane_byte).status());
+      return stream;
+    };
+    const auto stream = dial_lane(Lane::kControl);
+    const auto other = dial_lane(Lane::kBulk);
+    const auto next = dial_lane(Lane::kControl);
     const Instant began = world.clock().now();
     char byte[1];
-    (void)stream->read_some(byte).ok();
+    EXPECT_EQ(stream->read_some(byte).value(), 0u);
     EXPECT_EQ(world.clock().now(), began) << "ended at once";
-    EXPECT_EQ(call(kEcho, "other lane").value(), "1:other lane");
+    other->set_read_deadline(began + 1s);
+    EXPECT_TRUE(other->read_some(byte).is(Code::kTimeout)) << "the other lane stays";
+    server->stop();
   });
 }
 
 // A dialer that reads no replies: requests whose replies cannot be written count still.
 struct DeafTest : PeerTest {
   void ask_without_reading(size_t requests, size_t reply_bytes) {
-    world.capacity = 1u << 20;
+    world.capacity = 4u << 20;
     world.run([&] {
       serve();
       auto stream = world.connect(kThere, kNever).value();
       auto session = dial_handshake(world, *stream, one, members, NodeId(2), 1);
       ASSERT_TRUE(session.ok()) << session.status().to_string();
-      static_cast<PipeStream&>(*stream).in().capacity = 1;
+      auto& pipes = static_cast<PipeStream&>(*stream);
+      pipes.in().capacity = 1;
       FrameStream frames(std::move(stream), session->send_key, session->receive_key);
       std::vector<Frame> asked;
       for (size_t i = 0; i < requests; ++i)
@@ -398,28 +570,46 @@ struct DeafTest : PeerTest {
       ASSERT_TRUE(frames.write(asked).ok());
       ASSERT_TRUE(world.sleep_for(5s).ok());
       taken_while_deaf = echo.requests;
-      static_cast<PipeStream&>(frames.stream()).in().capacity = 1u << 20;
-      static_cast<PipeStream&>(frames.stream()).in().writers.notify_all();
-      for (size_t i = 0; i < requests; ++i)
-        ASSERT_TRUE(frames.read().ok()) << i;
+      unread_while_deaf = pipes.out().bytes;
+      pipes.in().capacity = 4u << 20;
+      pipes.in().writers.notify_all();
+      for (size_t i = 0; i < requests; ++i) {
+        const auto answer = frames.read();
+        ASSERT_TRUE(answer.ok()) << i;
+        if (answer->code == Code::kUnavailable) ++refused;
+      }
       frames.stream().close();
       server->stop();
     });
-    EXPECT_EQ(echo.requests, requests) << "none was lost";
+    EXPECT_EQ(echo.requests + refused, requests) << "none was lost";
   }
   size_t taken_while_deaf = 0;
+  size_t unread_while_deaf = 0;  // bytes
+  size_t refused = 0;
 };
 
 TEST_F(DeafTest, RequestCountsUntilItsReplyIsWritten) {
-  server_options.max_requests_per_connection = 3;
+  server_options.peer_requests = 3;
   ask_without_reading(10, 10);
   EXPECT_EQ(taken_while_deaf, 3u);
+  EXPECT_EQ(refused, 7u);
+  EXPECT_EQ(unread_while_deaf, 0u);
 }
 
-TEST_F(DeafTest, ConnectionIsNotReadWhileTooManyReplyBytesWait) {
+TEST_F(DeafTest, RequestsWaitWhileTooManyReplyBytesDo) {
   server_options.max_reply_bytes_per_connection = 3000;
   ask_without_reading(10, 1000);
   EXPECT_EQ(taken_while_deaf, 3u);
+  EXPECT_EQ(refused, 0u);
+  EXPECT_EQ(unread_while_deaf, 0u);
+}
+
+TEST_F(DeafTest, IsNotReadWhenTooManyRefusalsWait) {
+  server_options.peer_requests = 1;
+  ask_without_reading(10'000, 10);
+  EXPECT_EQ(taken_while_deaf, 1u);
+  EXPECT_GT(unread_while_deaf, 5000u * 50) << "some 4096 are refused";
+  EXPECT_LT(unread_while_deaf, 6000u * 50);
 }
 
 TEST_F(PeerTest, ManyFramesAtOnceLetOthersRun) {
