@@ -55,6 +55,16 @@ Status validate_sizes(const Config& config) {
                " (32 MiB, the largest message), not " +
                std::to_string(config.limits.peer_queue_bytes));
   }
+  constexpr size_t kPeerRequestsMax = 65536;
+  if (config.limits.peer_requests == 0 || config.limits.peer_requests > kPeerRequestsMax) {
+    return bad("limits.peer_requests must be 1.." + std::to_string(kPeerRequestsMax) + ", not " +
+               std::to_string(config.limits.peer_requests));
+  }
+  if (config.limits.peer_request_bytes < rpc::kMaxFramePayloadBytes) {
+    return bad("limits.peer_request_bytes must be at least " +
+               std::to_string(rpc::kMaxFramePayloadBytes) + " (64 MiB, the largest frame), not " +
+               std::to_string(config.limits.peer_request_bytes));
+  }
   if (config.limits.max_requests == 0) return bad("limits.max_requests must be 1 or more");
   if (config.kv_max_open_files < 64 || config.kv_max_open_files > 1'000'000) {
     return bad("storage.kv_max_open_files must be 64..1000000, not " +

@@ -33,7 +33,10 @@ struct Limits {
   size_t append_inflight_bytes = 32u << 20;  // a follower of a group
   size_t append_inflight_messages = 256;
   size_t peer_queue_bytes = 64u << 20;  // frames that wait for a peer, a lane; two lanes a peer
-  Duration request_timeout = 10s;       // a write or read inside the cluster, retries included
+  // Of one other node, in work here at once; and of ours, under way to it. Frames.
+  size_t peer_requests = 512;
+  size_t peer_request_bytes = 256u << 20;
+  Duration request_timeout = 10s;  // a write or read inside the cluster, retries included
   // Of both HTTP listeners.
   size_t head_bytes = 32u << 10;  // request line and headers
   size_t max_headers = 128;

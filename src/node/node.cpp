@@ -160,6 +160,8 @@ Status Node::Parts::open_disk(Cancellation& stop) {
                                                                }});
   rpc::PeerOptions peer_options;
   peer_options.queue_bytes = config.limits.peer_queue_bytes;
+  peer_options.requests = config.limits.peer_requests;
+  peer_options.request_bytes = config.limits.peer_request_bytes;
   std::map<NodeId, rpc::Peer*> others;
   for (const Member& member : config.members) {
     if (member.id == config.id) continue;
@@ -233,8 +235,11 @@ api::Sources Node::Parts::api_sources() {
 void Node::Parts::start() {
   replicas->start();
   if (membership->admitted()) replicas->admit();
+  rpc::ServerOptions server_options;
+  server_options.peer_requests = config.limits.peer_requests;
+  server_options.peer_request_bytes = config.limits.peer_request_bytes;
   peer_server = std::make_unique<rpc::Server>(runtime, observer, identity, *membership, *replicas,
-                                              std::move(peer_listener));
+                                              std::move(peer_listener), server_options);
   peer_server->start();
   for (auto& peer : peers)
     peer->start();

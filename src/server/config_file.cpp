@@ -117,6 +117,8 @@ std::vector<Setting> settings_of(Settings& s) {
   out.push_back(number("limits.append_inflight_bytes", c.limits.append_inflight_bytes));
   out.push_back(number("limits.append_inflight_messages", c.limits.append_inflight_messages));
   out.push_back(number("limits.peer_queue_bytes", c.limits.peer_queue_bytes));
+  out.push_back(number("limits.peer_requests", c.limits.peer_requests));
+  out.push_back(number("limits.peer_request_bytes", c.limits.peer_request_bytes));
   out.push_back(milliseconds("limits.request_timeout_ms", c.limits.request_timeout));
   out.push_back(number("limits.head_bytes", c.limits.head_bytes));
   out.push_back(number("limits.max_headers", c.limits.max_headers));
