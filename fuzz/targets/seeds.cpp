@@ -228,8 +228,8 @@ void replicas(Seeds& seeds) {
   reply.type = raft::MessageType::kAppendReply;
   reply.reject = true;
   reply.hint_index = LogIndex(4);
-  const std::string batch = replica::encode_batch({{GroupId(1), append}, {GroupId(2), reply}});
-  seeds.add("replica_wire", "batch", "\x00"s + batch);
+  const std::vector<replica::GroupMessage> batch{{GroupId(1), append}, {GroupId(2), reply}};
+  seeds.add("replica_wire", "batch", "\x00"s + replica::encode_batch(batch));
   replica::ProposeRequest propose{3, shard::encode(command()), 5s};
   seeds.add("replica_wire", "propose", "\x01"s + replica::encode(propose));
   replica::QueryRequest query;

@@ -169,11 +169,18 @@ void ReplicaSet::send_frame(NodeId to, rpc::Lane lane, uint8_t kind, std::string
   if (!peer.send(lane, kind, std::move(payload))) messages_dropped_.Increment();
 }
 
+void ReplicaSet::send_batches(NodeId to, rpc::Lane lane, uint8_t kind,
+                              std::vector<GroupMessage>& messages) {
+  messages_sent_.Increment(static_cast<double>(messages.size()));
+  for (std::string& payload : encode_batches(messages)) {
+    frames_sent_.Increment();
+    send_frame(to, lane, kind, std::move(payload));
+  }
+  messages.clear();
+}
+
 void ReplicaSet::send_bulk(NodeId to, Outbox& outbox) {
-  messages_sent_.Increment(static_cast<double>(outbox.bulk.size()));
-  frames_sent_.Increment();
-  send_frame(to, rpc::Lane::kBulk, kRaftBulk, encode_batch(outbox.bulk));
-  outbox.bulk.clear();
+  send_batches(to, rpc::Lane::kBulk, kRaftBulk, outbox.bulk);
   outbox.bulk_bytes = 0;
 }
 
@@ -181,10 +188,7 @@ void ReplicaSet::send_all() {
   for (auto& [to, outbox] : outboxes_) {
     if (!outbox.bulk.empty()) send_bulk(to, outbox);
     if (outbox.control.empty()) continue;
-    messages_sent_.Increment(static_cast<double>(outbox.control.size()));
-    frames_sent_.Increment();
-    send_frame(to, rpc::Lane::kControl, kRaftControl, encode_batch(outbox.control));
-    outbox.control.clear();
+    send_batches(to, rpc::Lane::kControl, kRaftControl, outbox.control);
   }
 }
 

@@ -88,6 +88,7 @@ class ReplicaSet : public rpc::Handler, private Loop {
   void flush_loop();
   void post(GroupId group, std::vector<raft::Message>& messages);
   void send_frame(NodeId to, rpc::Lane lane, uint8_t kind, std::string payload);
+  void send_batches(NodeId to, rpc::Lane lane, uint8_t kind, std::vector<GroupMessage>& messages);
   void send_bulk(NodeId to, Outbox& outbox);
   void send_all();
 

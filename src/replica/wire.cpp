@@ -1,5 +1,6 @@
 #include "replica/wire.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "replica/messages.capnp.h"
@@ -83,7 +84,8 @@ Status read(wire::RaftMessage::Reader in, size_t& room, GroupMessage& out) {
 
 }  // namespace
 
-std::string encode_batch(const std::vector<GroupMessage>& batch) {
+std::string encode_batch(std::span<const GroupMessage> batch) {
+  DRUMLIN_CHECK_LE(batch.size(), kMaxBatchMessages);
   capnp::MallocMessageBuilder builder;
   auto root = builder.initRoot<wire::RaftBatch>();
   auto messages = root.initMessages(static_cast<uint32_t>(batch.size()));
@@ -92,11 +94,23 @@ std::string encode_batch(const std::vector<GroupMessage>& batch) {
   return rpc::flatten(builder);
 }
 
+std::vector<std::string> encode_batches(std::span<const GroupMessage> messages) {
+  std::vector<std::string> out;
+  while (!messages.empty()) {
+    const size_t n = std::min(messages.size(), kMaxBatchMessages);
+    out.push_back(encode_batch(messages.first(n)));
+    messages = messages.subspan(n);
+  }
+  return out;
+}
+
 Result<std::vector<GroupMessage>> decode_batch(std::string_view bytes, NodeId from, NodeId to) {
   std::vector<GroupMessage> out;
   DRUMLIN_TRY(rpc::parse<wire::RaftBatch>(bytes, [&](wire::RaftBatch::Reader root) -> Status {
     size_t room = bytes.size() / sizeof(uint64_t);
-    if (root.getMessages().size() > room) return malformed("number of raft messages");
+    if (root.getMessages().size() > std::min(room, kMaxBatchMessages)) {
+      return malformed("number of raft messages");
+    }
     room -= root.getMessages().size();
     out.reserve(root.getMessages().size());
     for (const auto message : root.getMessages()) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,7 +28,12 @@ struct GroupMessage {
   raft::Message message;
 };
 
-std::string encode_batch(const std::vector<GroupMessage>& batch);
+// A frame carries no more messages than this, however small they are.
+inline constexpr size_t kMaxBatchMessages = 16384;
+
+std::string encode_batch(std::span<const GroupMessage> batch);
+// In as many frames as it takes, in order.
+std::vector<std::string> encode_batches(std::span<const GroupMessage> messages);
 // Fills from and to, which do not travel: the connection knows them.
 Result<std::vector<GroupMessage>> decode_batch(std::string_view bytes, NodeId from, NodeId to);
 

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include "replica/messages.capnp.h"
+#include "rpc/capnp.h"
+#include "rpc/frame.h"
 #include "shard/command.h"
 #include "tests/support/bytes.h"
 #include "tests/support/property.h"
@@ -49,6 +52,10 @@ GroupMessage reply() {
   return {GroupId(255), m};
 }
 
+std::string batch_of(const std::vector<GroupMessage>& batch) {
+  return encode_batch(batch);
+}
+
 std::string command() {
   shard::Command out;
   out.payload = shard::BeginDelete{"b"};
@@ -65,11 +72,11 @@ bool same(const GroupMessage& a, const GroupMessage& b) {
 }
 
 TEST(WireGolden, RaftBatch) {
-  EXPECT_EQ(to_hex(encode_batch({reply()})),
+  EXPECT_EQ(to_hex(batch_of({reply()})),
             "000000000c0000000000000000000100010000004f0000000400000008000100ff000000"
             "060100000300000000000000040000000000000000000000000000000000000000000000"
             "0200000000000000010000000000000009000000000000000000000000000000");
-  EXPECT_EQ(to_hex(encode_batch({append()})),
+  EXPECT_EQ(to_hex(batch_of({append()})),
             "00000000140000000000000000000100010000004f000000040000000800010007000000"
             "050000000300000000000000040000000000000002000000000000000100000000000000"
             "000000000000000000000000000000000000000000000000010000003700000008000000"
@@ -108,11 +115,11 @@ TEST(Wire, BatchOfManyGroupsRoundTrips) {
   ASSERT_EQ(got.size(), 3u);
   for (size_t i = 0; i < 3; ++i)
     EXPECT_TRUE(same(got[i], sent[i])) << i;
-  EXPECT_TRUE(decode_batch(encode_batch({}), kFrom, kTo).value().empty());
+  EXPECT_TRUE(decode_batch(batch_of({}), kFrom, kTo).value().empty());
 }
 
 TEST(Wire, FromAndToAreTheConnections) {
-  const auto got = decode_batch(encode_batch({reply()}), NodeId(8), NodeId(9)).value();
+  const auto got = decode_batch(batch_of({reply()}), NodeId(8), NodeId(9)).value();
   EXPECT_EQ(got[0].message.from, NodeId(8));
   EXPECT_EQ(got[0].message.to, NodeId(9));
 }
@@ -140,7 +147,7 @@ TEST(Wire, AnyMessageRoundTrips) {
                            *rc::gen::arbitrary<bool>() ? EntryKind::kNoop : EntryKind::kCommand,
                            Blob(*rc::gen::arbitrary<std::string>())});
     }
-    const auto out = decode_batch(encode_batch({in}), kFrom, kTo);
+    const auto out = decode_batch(batch_of({in}), kFrom, kTo);
     RC_ASSERT(out.ok());
     RC_ASSERT(out->size() == 1 && same((*out)[0], in));
   });
@@ -150,12 +157,12 @@ TEST(Wire, UnknownTypesAndKindsAreMalformed) {
   for (const int type : {0, 9, 255}) {
     GroupMessage bad = reply();
     bad.message.type = static_cast<MessageType>(type);
-    EXPECT_TRUE(decode_batch(encode_batch({bad}), kFrom, kTo).is(Code::kCorrupt)) << type;
+    EXPECT_TRUE(decode_batch(batch_of({bad}), kFrom, kTo).is(Code::kCorrupt)) << type;
   }
   for (const int kind : {0, 3}) {
     GroupMessage bad = append();
     bad.message.entries[0].kind = static_cast<EntryKind>(kind);
-    EXPECT_TRUE(decode_batch(encode_batch({bad}), kFrom, kTo).is(Code::kCorrupt)) << kind;
+    EXPECT_TRUE(decode_batch(batch_of({bad}), kFrom, kTo).is(Code::kCorrupt)) << kind;
   }
 }
 
@@ -239,8 +246,24 @@ void damage(const std::string& good, Decode&& decode) {
   });
 }
 
+TEST(WireBatches, AreSplitIntoFrames) {
+  EXPECT_TRUE(encode_batches({}).empty());
+  std::vector<GroupMessage> sent(2 * kMaxBatchMessages + 3, reply());
+  for (size_t i = 0; i < sent.size(); ++i)
+    sent[i].message.round = i;
+  size_t next = 0;
+  const auto frames = encode_batches(sent);
+  ASSERT_EQ(frames.size(), 3u);
+  for (const std::string& frame : frames) {
+    EXPECT_LE(frame.size(), size_t{rpc::kMaxFramePayloadBytes});
+    for (const GroupMessage& got : decode_batch(frame, kFrom, kTo).value())
+      EXPECT_EQ(got.message.round, next++) << "in order";
+  }
+  EXPECT_EQ(next, sent.size());
+}
+
 TEST(WireDamage, NeverCrashes) {
-  damage(encode_batch({append(), reply()}),
+  damage(batch_of({append(), reply()}),
          [](std::string_view bytes) { return decode_batch(bytes, kFrom, kTo); });
   damage(encode(ProposeRequest{7, command(), 1500ms}),
          [](std::string_view bytes) { return decode_propose(bytes); });
@@ -261,8 +284,23 @@ TEST(WireDamage, AListThatClaimsMoreThanCameCostsNoMemory) {
       << claimed.status().to_string();
 }
 
+// What no sender of ours makes.
+TEST(WireDamage, MoreMessagesThanAFrameMayCarryAreRefused) {
+  const auto many = [](uint32_t n) {
+    capnp::MallocMessageBuilder builder;
+    auto messages = builder.initRoot<wire::RaftBatch>().initMessages(n);
+    for (uint32_t i = 0; i < n; ++i)
+      messages[i].setType(static_cast<uint8_t>(MessageType::kHeartbeat));
+    return rpc::flatten(builder);
+  };
+  EXPECT_EQ(decode_batch(many(kMaxBatchMessages), kFrom, kTo)->size(), kMaxBatchMessages);
+  const auto refused = decode_batch(many(kMaxBatchMessages + 1), kFrom, kTo);
+  EXPECT_TRUE(refused.is(Code::kCorrupt));
+  EXPECT_NE(refused.status().message().find("number of raft messages"), std::string::npos);
+}
+
 TEST(WireDamage, UnalignedBytesAreReadAsWell) {
-  const std::string shifted = "x" + encode_batch({append()});
+  const std::string shifted = "x" + batch_of({append()});
   EXPECT_TRUE(decode_batch(std::string_view(shifted).substr(1), kFrom, kTo).ok());
 }
 
