@@ -4,7 +4,6 @@
 
 #include "runtime/fan_out.h"
 #include "shard/placement.h"
-#include "shard/query.h"
 
 namespace drumlin::router {
 namespace {
@@ -117,14 +116,41 @@ Result<BucketRecord> Buckets::get(std::string_view name, Instant deadline) {
   return lookup(name, /*fresh=*/true, deadline);
 }
 
-Result<std::vector<BucketRecord>> Buckets::list(Instant deadline) {
+// One query's worth, so that it fits a frame however many buckets there are.
+Result<shard::ListBucketsReply> Buckets::page(shard::ListBuckets query, Instant deadline) {
+  query.limit = runtime_.buggify("router.short_bucket_pages", query.limit, 1U, 2U);
   replica::QueryRequest request;
   request.shard = kCatalogue;
-  request.query = shard::encode_query(shard::ListBuckets{});
+  request.query = shard::encode_query(query);
   DRUMLIN_ASSIGN(const auto answer, shards_.read(std::move(request), deadline));
   DRUMLIN_ASSIGN(auto reply, shard::decode_list_buckets_reply(answer.reply));
-  std::erase_if(reply.records, [](const BucketRecord& bucket) { return !visible(bucket.state); });
-  return std::move(reply.records);
+  // Else the next page might be this one again.
+  if (reply.more && (reply.records.empty() || reply.records.back().name <= query.after)) {
+    return Status(Code::kCorrupt, "a page of buckets leads nowhere");
+  }
+  return reply;
+}
+
+Result<BucketListing> Buckets::list(const ListBucketsRequest& request, const Call& call) {
+  BucketListing out;
+  shard::ListBuckets query{request.prefix, request.after, shard::kMaxListedBuckets,
+                           call.only_owner};
+  for (;;) {
+    // One more than wanted tells whether there is more.
+    const size_t wanted = request.limit + 1 - out.buckets.size();
+    query.limit = static_cast<uint32_t>(std::min<size_t>(wanted, shard::kMaxListedBuckets));
+    DRUMLIN_ASSIGN(auto reply, page(query, call.deadline));
+    if (reply.more) query.after = reply.records.back().name;
+    for (BucketRecord& bucket : reply.records) {
+      if (!visible(bucket.state)) continue;
+      if (out.buckets.size() == request.limit) {
+        out.truncated = true;
+        return out;
+      }
+      out.buckets.push_back(std::move(bucket));
+    }
+    if (!reply.more) return out;
+  }
 }
 
 Status Buckets::create(std::string_view name, const Call& call) {
@@ -298,21 +324,21 @@ Status Buckets::roll_forward(const BucketRecord& bucket, Instant deadline) {
 }
 
 Status Buckets::sweep(Instant deadline) {
-  replica::QueryRequest request;
-  request.shard = kCatalogue;
-  request.query = shard::encode_query(shard::ListBuckets{});
-  DRUMLIN_ASSIGN(const auto answer, shards_.read(std::move(request), deadline));
-  DRUMLIN_ASSIGN(const auto reply, shard::decode_list_buckets_reply(answer.reply));
   Status first_failure;
-  for (const BucketRecord& bucket : reply.records) {
-    if (bucket.state == BucketState::kActive) continue;
-    observer_.log.info("bucket", "rolling a half-done change forward", {{"bucket", bucket.name}});
-    // One that is stuck must not hold up those behind it.
-    const Instant limit = std::min(deadline, after(runtime_.clock(), kSweepTimePerBucket));
-    const Status moved = roll_forward(bucket, limit);
-    if (!moved.ok() && first_failure.ok()) first_failure = moved;
+  shard::ListBuckets query;
+  for (;;) {
+    DRUMLIN_ASSIGN(const auto reply, page(query, deadline));
+    for (const BucketRecord& bucket : reply.records) {
+      if (bucket.state == BucketState::kActive) continue;
+      observer_.log.info("bucket", "rolling a half-done change forward", {{"bucket", bucket.name}});
+      // One that is stuck must not hold up those behind it.
+      const Instant limit = std::min(deadline, after(runtime_.clock(), kSweepTimePerBucket));
+      const Status moved = roll_forward(bucket, limit);
+      if (!moved.ok() && first_failure.ok()) first_failure = moved;
+    }
+    if (!reply.more) return first_failure;
+    query.after = reply.records.back().name;
   }
-  return first_failure;
 }
 
 }  // namespace drumlin::router

@@ -18,6 +18,7 @@
 
 #include "router/shard_client.h"
 #include "router/store.h"
+#include "shard/query.h"
 
 namespace drumlin::router {
 
@@ -30,7 +31,7 @@ class Buckets {
   Status create(std::string_view name, const Call& call);
   Status remove(std::string_view name, const Call& call);
   Result<shard::BucketRecord> get(std::string_view name, Instant deadline);
-  Result<std::vector<shard::BucketRecord>> list(Instant deadline);
+  Result<BucketListing> list(const ListBucketsRequest& request, const Call& call);
 
   // The record to use for objects: remembered if possible. What it says may be out of date; the
   // partition then answers "stale" and the caller asks again with fresh = true. kNotFound:
@@ -43,6 +44,7 @@ class Buckets {
  private:
   using Step = std::function<Result<shard::Reply>(uint32_t shard)>;
   Result<shard::BucketRecord> record(std::string_view name, Instant deadline);
+  Result<shard::ListBucketsReply> page(shard::ListBuckets query, Instant deadline);
   Result<shard::Reply> catalogue(shard::Command command, Instant deadline);
   Result<std::vector<shard::Reply>> on_each_partition(const shard::BucketRecord& bucket,
                                                       const Step& step);

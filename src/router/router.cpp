@@ -85,10 +85,8 @@ Result<shard::BucketRecord> Router::get_bucket(std::string_view name, const Call
   return lookup_for(name, call, /*fresh=*/true);
 }
 
-Result<std::vector<shard::BucketRecord>> Router::list_buckets(const Call& call) {
-  DRUMLIN_ASSIGN(auto buckets, buckets_.list(call.deadline));
-  std::erase_if(buckets, [&](const shard::BucketRecord& bucket) { return !call.may_use(bucket); });
-  return buckets;
+Result<BucketListing> Router::list_buckets(const ListBucketsRequest& request, const Call& call) {
+  return buckets_.list(request, call);
 }
 
 Result<shard::BucketRecord> Router::lookup_for(std::string_view bucket, const Call& call,

@@ -30,7 +30,7 @@ class Router : public Store {
   Status create_bucket(std::string_view name, const Call& call) override;
   Status delete_bucket(std::string_view name, const Call& call) override;
   Result<shard::BucketRecord> get_bucket(std::string_view name, const Call& call) override;
-  Result<std::vector<shard::BucketRecord>> list_buckets(const Call& call) override;
+  Result<BucketListing> list_buckets(const ListBucketsRequest& request, const Call& call) override;
   Result<Written> put_object(std::string_view bucket, std::string_view key,
                              shard::ObjectAttributes attributes, Blob body, const WriteTerms& terms,
                              const Call& call) override;

@@ -156,8 +156,11 @@ Result<shard::Reply> ShardClient::write(uint32_t shard, shard::Command command, 
   command.session = {origin_.node.value(), origin_.boot, number, numbers.low_water()};
   const std::string bytes = shard::encode(command);
   const auto attempt = [&](NodeId node, Instant limit) -> Result<shard::Reply> {
-    DRUMLIN_ASSIGN(const std::string answer, propose_at(node, shard, bytes, limit));
-    auto reply = shard::decode_reply(answer);
+    const auto answer = propose_at(node, shard, bytes, limit);
+    // It is the answer that was too large for a frame: the write was carried out.
+    if (answer.is(Code::kTooLarge)) return Status(Code::kOutcomeUnknown, answer.status().message());
+    if (!answer.ok()) return answer.status();
+    auto reply = shard::decode_reply(*answer);
     if (!reply.ok()) return Status(Code::kOutcomeUnknown, reply.status().message());
     // Not this attempt; but an earlier one may yet arrive when the session has room again.
     if (reply->code == Code::kExhausted && reply->detail == shard::Detail::kSession) {

@@ -53,6 +53,18 @@ struct ListRequest {
   size_t limit = 1000;
 };
 
+struct ListBucketsRequest {
+  std::string prefix;
+  std::string after;    // names strictly greater than this
+  size_t limit = 1000;  // may be 0
+};
+
+// Each bucket as it was at some moment of the call; a long list is not one moment's.
+struct BucketListing {
+  std::vector<shard::BucketRecord> buckets;  // ascending by name
+  bool truncated = false;
+};
+
 // What a write of an object may add.
 struct WriteTerms {
   shard::Precondition when;
@@ -101,7 +113,8 @@ class Store {
   virtual Status delete_bucket(std::string_view name, const Call& call) = 0;
   virtual Result<shard::BucketRecord> get_bucket(std::string_view name, const Call& call) = 0;
   // Those that the call may use.
-  virtual Result<std::vector<shard::BucketRecord>> list_buckets(const Call& call) = 0;
+  virtual Result<BucketListing> list_buckets(const ListBucketsRequest& request,
+                                             const Call& call) = 0;
 
   // kNotFound: no such bucket. kAborted: the bucket is being deleted.
   virtual Result<Written> put_object(std::string_view bucket, std::string_view key,

@@ -1,4 +1,6 @@
 // Queries.
+#include <algorithm>
+
 #include "shard/codec.h"
 #include "shard/shard.h"
 
@@ -114,13 +116,22 @@ Result<std::string> Shard::answer(const kv::View& view, const GetBucket& get) co
   return encode(reply);
 }
 
-Result<std::string> Shard::answer(const kv::View& view, const ListBuckets&) const {
+Result<std::string> Shard::answer(const kv::View& view, const ListBuckets& list) const {
   ListBucketsReply reply;
-  const std::string prefix = keys_.records();
-  const auto cursor = view.cursor(prefix, Keys::after_prefix(prefix));
+  const size_t limit = std::clamp(list.limit, uint32_t{1}, kMaxListedBuckets);
+  const std::string base = keys_.records();
+  const std::string first = base + std::max(list.prefix, list.after + std::string(1, '\0'));
+  const std::string end = Keys::after_prefix(base + list.prefix);
+  if (first >= end) return encode(reply);
+  const auto cursor = view.cursor(first, end);
   for (; cursor->valid(); cursor->next()) {
     DRUMLIN_ASSIGN(BucketRecord record,
                    decode_value<BucketRecord>(cursor->value(), "bucket record"));
+    if (list.owner && record.owner != *list.owner) continue;
+    if (reply.records.size() == limit) {
+      reply.more = true;
+      break;
+    }
     reply.records.push_back(std::move(record));
   }
   DRUMLIN_TRY(cursor->status());

@@ -22,7 +22,9 @@ void fields(A& a, GetBucket& v) {
   a(v.name);
 }
 template <typename A>
-void fields(A&, ListBuckets&) {}
+void fields(A& a, ListBuckets& v) {
+  a(v.prefix, v.after, v.limit, v.owner);
+}
 template <typename A>
 void fields(A& a, GetObjectReply& v) {
   a(v.code, v.detail, v.version, v.object);
@@ -37,7 +39,7 @@ void fields(A& a, GetBucketReply& v) {
 }
 template <typename A>
 void fields(A& a, ListBucketsReply& v) {
-  a(v.records);
+  a(v.records, v.more);
 }
 
 namespace {

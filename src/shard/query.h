@@ -52,9 +52,18 @@ struct GetBucket {
 struct GetBucketReply {
   std::optional<BucketRecord> record;
 };
-struct ListBuckets {};
+// A page of them, by name: those that begin with `prefix`, come after `after`, and are of `owner`, if there
+// is one. At most `limit`, and at most kMaxListedBuckets.
+inline constexpr uint32_t kMaxListedBuckets = 1000;
+struct ListBuckets {
+  std::string prefix;
+  std::string after;
+  uint32_t limit = kMaxListedBuckets;
+  std::optional<uint64_t> owner;
+};
 struct ListBucketsReply {
-  std::vector<BucketRecord> records;  // by name
+  std::vector<BucketRecord> records;
+  bool more = false;  // after the last of these
 };
 
 using Query = std::variant<GetObject, ListPartition, GetBucket, ListBuckets, GetUsers>;

@@ -33,7 +33,7 @@ TEST(Buckets, Life) {
     EXPECT_EQ(record.state, BucketState::kActive);
     EXPECT_EQ(record.partitions, kShards) << "not more than there are shards";
     ASSERT_TRUE(d.buckets.create("aaaa", c.in(5s)).ok());
-    const auto listed = d.buckets.list(c.in(5s)).value();
+    const auto listed = d.buckets.list({}, c.in(5s)).value().buckets;
     ASSERT_EQ(listed.size(), 2u);
     EXPECT_EQ(listed[0].name, "aaaa");
     ASSERT_TRUE(put(c, "k").ok());
@@ -119,7 +119,7 @@ TEST(BucketsCrash, HalfMadeBucketIsInvisibleAndCanBeDeleted) {
         Driver second(c);
         const bool active = c.record("b") && c.record("b")->state == BucketState::kActive;
         EXPECT_EQ(second.buckets.get("b", c.in(5s)).ok(), active);
-        EXPECT_EQ(second.buckets.list(c.in(5s))->size(), active ? 1u : 0u);
+        EXPECT_EQ(second.buckets.list({}, c.in(5s))->buckets.size(), active ? 1u : 0u);
         const Status removed = second.buckets.remove("b", c.in(5s));
         EXPECT_TRUE(steps == 0 ? removed.is(Code::kNotFound) : removed.ok()) << removed.to_string();
         EXPECT_FALSE(c.record("b"));
@@ -294,6 +294,58 @@ TEST(BucketsCrash, AChangeThatStoppedHalfWayIsUnknown) {
     ASSERT_TRUE(Driver(c).buckets.create("bbb", c.in(5s)).ok());
     c.budget = 1;
     EXPECT_EQ(Driver(c).buckets.remove("bbb", c.in(200ms)).code(), Code::kOutcomeUnknown);
+  });
+}
+
+// More than one page: every even one is there, the odd ones are half made.
+struct ManyBuckets {
+  static constexpr size_t kCount = shard::kMaxListedBuckets + 10;
+  static std::string name(size_t i) { return "b" + std::to_string(10'000 + i); }
+  static void make(Cluster& c, ShardClient& shards) {
+    const auto write = [&](auto payload) {
+      shard::Command command;
+      command.payload = std::move(payload);
+      return shards.write(0, std::move(command), c.in(5s)).value();
+    };
+    for (size_t i = 0; i < kCount; ++i) {
+      const auto made = write(shard::CreateBucket{name(i), 1});
+      if (i % 2 == 0) write(shard::ActivateBucket{name(i), made.bucket->incarnation});
+    }
+  }
+};
+
+TEST(BucketsList, GoesOverManyPages) {
+  Cluster c;
+  c.run([&] {
+    Driver d(c);
+    ManyBuckets::make(c, *d.shards);
+    const auto expect = [&](const ListBucketsRequest& request, size_t first, size_t count,
+                            bool truncated) {
+      const auto listing = d.buckets.list(request, c.in(5s)).value();
+      ASSERT_EQ(listing.buckets.size(), count);
+      for (size_t i = 0; i < count; ++i)
+        EXPECT_EQ(listing.buckets[i].name, ManyBuckets::name(first + 2 * i));
+      EXPECT_EQ(listing.truncated, truncated);
+    };
+    constexpr size_t kThere = ManyBuckets::kCount / 2;
+    expect({"", "", 10'000}, 0, kThere, false);
+    expect({"", "", kThere}, 0, kThere, false);
+    expect({"", "", kThere - 1}, 0, kThere - 1, true);
+    expect({"", ManyBuckets::name(500), 100}, 502, 100, true);
+    expect({"b101", "", 10'000}, 100, 50, false);
+    expect({"", "", 0}, 0, 0, true);
+    expect({"c", "", 10'000}, 0, 0, false);
+  });
+}
+
+TEST(BucketsSweep, GoesOverManyPages) {
+  Cluster c;
+  c.run([&] {
+    Driver d(c);
+    ManyBuckets::make(c, *d.shards);
+    ASSERT_TRUE(d.buckets.sweep(c.in(60s)).ok());
+    for (size_t i = 0; i < ManyBuckets::kCount; ++i)
+      EXPECT_EQ(c.record(ManyBuckets::name(i))->state, BucketState::kActive) << i;
   });
 }
 

@@ -60,7 +60,7 @@ class Cluster {
       std::map<NodeId, rpc::Peer*> to;
       for (auto& [id, node] : nodes) {
         peers.push_back(std::make_unique<rpc::Peer>(world, world.observer(), self, members, id,
-                                                    node->endpoint, rpc::PeerOptions{}));
+                                                    node->endpoint, peer_options));
         peers.back()->start();
         to.emplace(id, peers.back().get());
       }
@@ -91,6 +91,10 @@ class Cluster {
                                     connected);
   }
   uint64_t last_origin = 100;  // node id of the client made last
+
+  // Set before run().
+  rpc::PeerOptions peer_options;
+  rpc::ServerOptions server_options;
 
   // --- what goes wrong ---
   uint64_t budget = kEnough;  // proposals that are still taken; later ones: kUnavailable
@@ -131,9 +135,9 @@ class Cluster {
       identity.node = id;
     }
     void start() {
-      server = std::make_unique<rpc::Server>(cluster.world, cluster.world.observer(), identity,
-                                             cluster.members, *this,
-                                             std::move(*cluster.world.listen(endpoint)));
+      server = std::make_unique<rpc::Server>(
+          cluster.world, cluster.world.observer(), identity, cluster.members, *this,
+          std::move(*cluster.world.listen(endpoint)), cluster.server_options);
       server->start();
     }
     void on_message(NodeId, uint8_t, std::string) override {}

@@ -210,6 +210,68 @@ TEST(ShardClientWrite, StopEndsTheRetries) {
   });
 }
 
+// Ten writers, and nodes that take few requests of one peer at once, whether or not that peer knows.
+TEST(ShardClientBusy, WritesThatANodeDoesNotTakeAreTriedAgain) {
+  for (const size_t sent_at_once : {size_t{1}, size_t{3}, size_t{512}}) {
+    Cluster c;
+    c.peer_options.requests = sent_at_once;
+    c.server_options.peer_requests = 2;
+    c.before_apply = [&](uint32_t, const shard::Command&) { (void)c.world.sleep_for(20ms); };
+    c.run([&] {
+      const auto client = c.client();
+      WaitGroup all(c.world.scheduler(), c.world.clock());
+      all.add(10);
+      for (int i = 0; i < 10; ++i) {
+        c.world.spawn("writer", [&] {
+          EXPECT_EQ(client->write(kShard, install(), c.in(10s))->code, Code::kOk);
+          all.done();
+        });
+      }
+      (void)all.wait();
+      EXPECT_EQ(c.applied(kShard), LogIndex(10)) << "each once, and none of the refused";
+    });
+  }
+}
+
+TEST(ShardClientBusy, AWriteThatIsNeverTakenIsKnownNotDone) {
+  Cluster c;
+  c.server_options.peer_requests = 1;
+  c.run([&] {
+    const auto client = c.client();
+    bool slow = true;
+    c.before_apply = [&](uint32_t, const shard::Command&) {
+      while (slow)
+        (void)c.world.sleep_for(100ms);
+    };
+    for (const uint32_t shard : {0u, 1u}) {  // led by node 2, and by node 3
+      c.world.spawn("slow", [&, shard] { (void)client->write(shard, install(), c.in(60s)).ok(); });
+    }
+    c.world.scheduler().yield();
+    const auto busy = client->write(kShard, install(), c.in(500ms));
+    EXPECT_TRUE(busy.is(Code::kUnavailable)) << busy.status().to_string();
+    EXPECT_NE(busy.status().message().find("as many requests of node 1 as it takes"),
+              std::string::npos)
+        << busy.status().message();
+    slow = false;
+    ASSERT_TRUE(c.world.sleep_for(5s).ok());
+    EXPECT_EQ(c.applied(kShard), LogIndex()) << "and it never will be";
+    EXPECT_TRUE(client->write(kShard, install(), c.in(5s)).ok());
+  });
+}
+
+// The reply to a write is small; were it not, the write would have been done all the same.
+TEST(ShardClientWrite, AnAnswerThatDoesNotFitIsNoRefusal) {
+  Cluster c;
+  c.run([&] {
+    c.refuse_proposals = Status(Code::kTooLarge, "does not fit a frame");
+    EXPECT_TRUE(c.client()->write(kShard, install(), c.in(1s)).is(Code::kOutcomeUnknown));
+    replica::QueryRequest request;
+    request.query = shard::encode_query(shard::ListBuckets{});
+    c.refuse_queries[0] = c.refuse_proposals;
+    EXPECT_TRUE(c.client()->read(request, c.in(1s)).is(Code::kTooLarge));
+  });
+}
+
 TEST(ShardClientRead, FollowsTheLeaderAndRetriesTimeouts) {
   Cluster c;
   c.leaders[0] = NodeId(3);

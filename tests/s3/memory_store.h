@@ -46,11 +46,16 @@ class MemoryStore final : public router::Store {
     DRUMLIN_ASSIGN(Bucket * bucket, find(name, call));
     return bucket->record;
   }
-  Result<std::vector<shard::BucketRecord>> list_buckets(const router::Call& call) override {
+  Result<router::BucketListing> list_buckets(const router::ListBucketsRequest& request,
+                                             const router::Call& call) override {
     DRUMLIN_TRY(fail);
-    std::vector<shard::BucketRecord> out;
-    for (auto it = buckets_.rbegin(); it != buckets_.rend(); ++it)
-      if (call.may_use(it->second.record)) out.push_back(it->second.record);
+    router::BucketListing out;
+    for (auto it = buckets_.upper_bound(request.after); it != buckets_.end(); ++it) {
+      if (!it->first.starts_with(request.prefix) || !call.may_use(it->second.record)) continue;
+      out.truncated = out.buckets.size() == request.limit;
+      if (out.truncated) break;
+      out.buckets.push_back(it->second.record);
+    }
     return out;
   }
   Result<router::Written> put_object(std::string_view bucket, std::string_view key,

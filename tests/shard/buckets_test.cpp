@@ -146,16 +146,62 @@ TEST_F(CatalogueTest, FinishReopenMakesItActiveOnce) {
   EXPECT_EQ(state(), BucketState::kDeleting) << "and without effect";
 }
 
+// The names on a page, and "..." if there are more.
+std::string listed(Replica& r, const ListBuckets& query) {
+  const auto page =
+      decode_list_buckets_reply(r.shard.query(r.kv, encode_query(query)).value()).value();
+  std::string out;
+  for (const BucketRecord& record : page.records)
+    out += (out.empty() ? "" : " ") + record.name;
+  return out + (page.more ? "..." : "");
+}
+
 TEST_F(CatalogueTest, ListedByName) {
-  r.run(CreateBucket{"m", 1});
+  EXPECT_EQ(listed(r, {}), "");
+  for (const char* name : {"m", "a", "a-1", "b"})
+    r.run(CreateBucket{name, 1});
+  EXPECT_EQ(listed(r, {}), "a a-1 b m");
+}
+
+TEST_F(CatalogueTest, ListedInPages) {
+  for (const char* name : {"m", "a", "a-1", "b"})
+    r.run(CreateBucket{name, 1});
+  EXPECT_EQ(listed(r, {"", "", 2, {}}), "a a-1...");
+  EXPECT_EQ(listed(r, {"", "a-1", 2, {}}), "b m");
+  EXPECT_EQ(listed(r, {"", "a", 2, {}}), "a-1 b...");
+  EXPECT_EQ(listed(r, {"", "aaaa", 2, {}}), "b m") << "after what is not there";
+  EXPECT_EQ(listed(r, {"", "m", 2, {}}), "");
+  EXPECT_EQ(listed(r, {"", "\xff", 2, {}}), "");
+  EXPECT_EQ(listed(r, {"a", "", 9, {}}), "a a-1");
+  EXPECT_EQ(listed(r, {"a", "a", 9, {}}), "a-1");
+  EXPECT_EQ(listed(r, {"a", "", 1, {}}), "a...");
+  EXPECT_EQ(listed(r, {"a", "b", 9, {}}), "") << "no name after it has the prefix";
+  EXPECT_EQ(listed(r, {"b", "a", 9, {}}), "b");
+  EXPECT_EQ(listed(r, {"", "", 0, {}}), "a...") << "a page leads on";
+}
+
+TEST_F(CatalogueTest, ListedByOwner) {
+  const uint64_t alice = r.run(CreateUser{"alice"}).version;
   r.run(CreateBucket{"a", 1});
-  r.run(CreateBucket{"a-1", 1});
-  const auto reply =
-      decode_list_buckets_reply(r.shard.query(r.kv, encode_query(ListBuckets{})).value()).value();
-  ASSERT_EQ(reply.records.size(), 3u);
-  EXPECT_EQ(reply.records[0].name, "a");
-  EXPECT_EQ(reply.records[1].name, "a-1");
-  EXPECT_EQ(reply.records[2].name, "m");
+  for (const char* name : {"b", "d"})
+    ASSERT_EQ(r.run(CreateOwnedBucket{name, 1, alice}).code, Code::kOk);
+  r.run(CreateBucket{"c", 1});
+  EXPECT_EQ(listed(r, {"", "", 9, alice}), "b d");
+  EXPECT_EQ(listed(r, {"", "", 1, alice}), "b...");
+  EXPECT_EQ(listed(r, {"", "b", 1, alice}), "d") << "nothing of hers after it";
+  EXPECT_EQ(listed(r, {"", "", 9, kRootUser}), "a c");
+}
+
+TEST_F(CatalogueTest, APageHasABoundWhateverIsAsked) {
+  for (int i = 0; i < 1001; ++i)
+    r.run(CreateBucket{"b" + std::to_string(i), 1});
+  for (const uint32_t limit : {kMaxListedBuckets, kMaxListedBuckets + 1, UINT32_MAX}) {
+    const ListBuckets query{"", "", limit, {}};
+    const auto page =
+        decode_list_buckets_reply(r.shard.query(r.kv, encode_query(query)).value()).value();
+    EXPECT_EQ(page.records.size(), kMaxListedBuckets);
+    EXPECT_TRUE(page.more);
+  }
 }
 
 // --- rows ---

@@ -114,7 +114,9 @@ TEST(Golden, Queries) {
              std::string("01 01") + kBucketB + kInc5 + kEpoch6 +
                  "01000000 70 01000000 2f 01000000 61 01 07000000");
   EXPECT_HEX(encode_query(GetBucket{"b"}), std::string("01 02") + kBucketB);
-  EXPECT_HEX(encode_query(ListBuckets{}), "01 03");
+  EXPECT_HEX(encode_query(ListBuckets{}), "01 03 00000000 00000000 e8030000 00");
+  EXPECT_HEX(encode_query(ListBuckets{"p", "a", 7, 9}),
+             "01 03 01000000 70 01000000 61 07000000 01 0900000000000000");
 }
 
 ObjectRecord object_record() {
@@ -145,8 +147,8 @@ TEST(Golden, Answers) {
              "01000000 6b 00 0400000000000000 0900000000000000 e803000000000000 01000000 65"
              "02000000 702f 01 0000000000000000 0000000000000000 0000000000000000 00000000");
   EXPECT_HEX(encode(GetBucketReply{bucket_record()}), std::string("01 01") + kBucketRecord);
-  EXPECT_HEX(encode(ListBucketsReply{{bucket_record()}}),
-             std::string("01 01000000") + kBucketRecord);
+  EXPECT_HEX(encode(ListBucketsReply{{bucket_record()}, true}),
+             std::string("01 01000000") + kBucketRecord + "01");
 }
 
 TEST(Golden, StoredValues) {
@@ -276,7 +278,7 @@ TEST(Damage, Answers) {
          [](std::string_view bytes) { return decode_list_partition_reply(bytes); });
   damage(encode(GetBucketReply{bucket_record()}),
          [](std::string_view bytes) { return decode_get_bucket_reply(bytes); });
-  damage(encode(ListBucketsReply{{bucket_record()}}),
+  damage(encode(ListBucketsReply{{bucket_record()}, true}),
          [](std::string_view bytes) { return decode_list_buckets_reply(bytes); });
 }
 
