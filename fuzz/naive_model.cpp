@@ -70,6 +70,9 @@ void NaiveModel::say(NodeId id, Message m) {
   if (!is_pre_vote(m.type)) {
     m.term = node.state.term;
     if (node.on_disk != node.state) {
+      std::erase_if(node.withheld, [&](const Message& older) {
+        return older.to == m.to && older.type == m.type && older.reject == m.reject;
+      });
       node.withheld.push_back(m);
       return;
     }
@@ -218,8 +221,10 @@ void NaiveModel::log_persisted(NodeId id, const Output::Append& append) {
 void NaiveModel::proposed(NodeId id, const Blob& data, const Result<Proposed>& result) {
   Node& node = nodes_[id];
   size_t waiting = 0;
+  // All that is in memory and not committed, of whatever term. Only a restart leaves entries out.
   for (size_t i = node.commit; i < node.log.size(); ++i) {
-    if (node.log[i].term == node.state.term) waiting += node.log[i].data.size();
+    const bool cached = cluster_.node(id).raft->log().is_cached(LogIndex(i + 1));
+    if (cached) waiting += node.log[i].data.size();
   }
   const bool full = waiting > 0 && waiting + data.size() > knobs().max_uncommitted_bytes;
   const Code expected = node.role != Role::kLeader ? Code::kNotLeader

@@ -98,6 +98,11 @@ void Raft::become_leader() {
     if (voter == config_.self) continue;
     progress_[voter].become_probe(log_.last_index() + 1);
   }
+  // What former leaders left is held in memory like our own, or every term could add as much again. What
+  // is not cached (since a restart) takes none.
+  for (LogIndex i = commit_ + 1; i <= log_.last_index(); ++i) {
+    if (const auto entry = log_.cached(i)) count_uncommitted(i, entry->data.size());
+  }
   // Only an entry of its own term tells a leader what is committed (Raft, fig. 8).
   append_own(EntryKind::kNoop, Blob());
   for (const auto& [peer, unused] : progress_)

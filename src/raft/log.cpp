@@ -55,7 +55,7 @@ Status Log::restore(Entry entry) {
                                 last_term().to_string()};
   }
   append(std::move(entry));
-  evict(last_ - 1);
+  evict(last_);
   return {};
 }
 
@@ -77,7 +77,7 @@ std::vector<Entry> Log::entries(LogIndex first, size_t max_bytes) const {
 }
 
 void Log::evict(LogIndex limit) {
-  while (bytes_ > cache_bytes_ && cache_.size() > 1 && cache_.front().index <= limit) {
+  while (bytes_ > cache_bytes_ && !cache_.empty() && cache_.front().index <= limit) {
     bytes_ -= cost(cache_.front());
     cache_.pop_front();
   }

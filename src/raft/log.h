@@ -16,7 +16,7 @@ namespace drumlin::raft {
 
 class Log {
  public:
-  // At least the last entry is cached, and more up to `cache_bytes` of data.
+  // What evict() may drop is cached up to `cache_bytes`; no entry at all if the last is larger.
   explicit Log(size_t cache_bytes) : cache_bytes_(cache_bytes) {}
 
   LogIndex last_index() const { return last_; }
@@ -39,7 +39,8 @@ class Log {
   // Consecutive entries from `first` on, at least one, until their data exceeds max_bytes. Empty if
   // `first` is not cached.
   std::vector<Entry> entries(LogIndex first, size_t max_bytes) const;
-  // Drops the oldest cached entries up to and with `limit` while the cache is over its size.
+  // Drops the oldest cached entries up to and with `limit` while the cache is over its size, the last
+  // entry included.
   void evict(LogIndex limit);
   size_t cached_bytes() const { return bytes_; }
 

@@ -40,11 +40,26 @@ void Raft::send(Message message) {
   if (!pre_vote) {
     message.term = term_;
     if (durable_state_ != HardState{term_, vote_}) {
-      gated_.push_back(std::move(message));
+      gate(std::move(message));
       return;
     }
   }
   output().messages.push_back(std::move(message));
+}
+
+// While the disk hangs, peers ask again and again: only the newest message of each kind to a peer waits.
+// To drop the older is what a network may do, so nothing that is said becomes false; nor is any missed:
+//   vote             there is one a term and peer
+//   vote reply       the first answer to a candidate counts; a later one of the same verdict is equal
+//   append reply     yes: the index only grows within a term. no: it answers the leader's newest
+//                    attempt; older ones are over. Neither stands for the other, so both may wait
+//   heartbeat reply  rounds only grow; if an old heartbeat came late, the next one asks again
+// A leader's own messages never wait: it leads because its vote is durable.
+void Raft::gate(Message message) {
+  std::erase_if(gated_, [&](const Message& older) {
+    return older.to == message.to && older.type == message.type && older.reject == message.reject;
+  });
+  gated_.push_back(std::move(message));
 }
 
 void Raft::release_gated() {

@@ -80,10 +80,14 @@ class Raft {
 
   void tick();
   void step(Message message);
-  // kNotLeader; kExhausted while max_uncommitted_bytes wait for their commit.
+  // kNotLeader; kExhausted while max_uncommitted_bytes wait for their commit, those that former leaders left
+  // in the log included.
   Result<Proposed> propose(Blob data);
   // kNotLeader. Else `id` comes back in reads_ready or reads_failed.
   Status read_index(uint64_t id);
+  // Nobody waits for the read any more: it may still come back, but does not wait for a round that cannot
+  // begin.
+  void forget_read(uint64_t id);
 
   // Completions, in the order in which the work was given out.
   void log_persisted(uint64_t append_id);
@@ -103,6 +107,7 @@ class Raft {
   LogIndex commit() const { return commit_; }
   LogIndex durable() const { return durable_; }
   LogIndex last_index() const { return log_.last_index(); }
+  size_t uncommitted_bytes() const { return uncommitted_bytes_; }  // of a leader; else 0
   const Log& log() const { return log_; }
   const std::map<NodeId, Progress>& progress() const { return progress_; }
 
@@ -133,6 +138,7 @@ class Raft {
 
   // Log and followers (replication.cpp)
   void append_own(EntryKind kind, Blob data);
+  void count_uncommitted(LogIndex index, size_t bytes);
   void hand_to_log(Entry entry);
   void truncate_from(LogIndex first);
   void handle_append(Message& m);
@@ -155,6 +161,7 @@ class Raft {
   void fail_reads();
 
   void send(Message message);
+  void gate(Message message);
   void release_gated();
   bool is_voter(NodeId node) const;
   void probe(std::string_view name) const { drumlin::probe(config_.probes, name); }
@@ -169,7 +176,7 @@ class Raft {
   Term term_;
   NodeId vote_;
   HardState durable_state_;     // {term, vote} on disk
-  std::vector<Message> gated_;  // of the present term, waiting for {term, vote}
+  std::vector<Message> gated_;  // of the present term, waiting for {term, vote}: see gate()
   LogIndex commit_;
   LogIndex applied_;
   LogIndex durable_;  // of our own log
@@ -186,7 +193,7 @@ class Raft {
 
   std::map<NodeId, Progress> progress_;  // leader: of the others
   uint32_t quorum_elapsed_ = 0;
-  std::deque<std::pair<LogIndex, size_t>> uncommitted_;  // own proposals: index, bytes
+  std::deque<std::pair<LogIndex, size_t>> uncommitted_;  // leader: index, bytes
   size_t uncommitted_bytes_ = 0;
 
   std::vector<uint64_t> reads_waiting_;  // for the next round

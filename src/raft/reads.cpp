@@ -56,6 +56,10 @@ Status Raft::read_index(uint64_t id) {
   return {};
 }
 
+void Raft::forget_read(uint64_t id) {
+  std::erase(reads_waiting_, id);
+}
+
 void Raft::begin_read_round() {
   if (round_open_ || reads_waiting_.empty()) return;
   // Before its own first commit a leader does not know what is committed.

@@ -17,9 +17,13 @@ size_t bytes_of(const std::vector<Entry>& entries) {
 
 void Raft::append_own(EntryKind kind, Blob data) {
   const LogIndex index = log_.last_index() + 1;
-  uncommitted_.emplace_back(index, data.size());
-  uncommitted_bytes_ += data.size();
+  count_uncommitted(index, data.size());
   hand_to_log(Entry{term_, index, kind, std::move(data)});
+}
+
+void Raft::count_uncommitted(LogIndex index, size_t bytes) {
+  uncommitted_.emplace_back(index, bytes);
+  uncommitted_bytes_ += bytes;
 }
 
 // Consecutive entries of one turn share an append, and so a place in the write-ahead log.

@@ -64,11 +64,33 @@ TEST(Log, TheCacheKeepsTheNewestAndWhatIsNotToBeDropped) {
   EXPECT_FALSE(log.is_cached(LogIndex(2)));
   EXPECT_TRUE(log.is_cached(LogIndex(3)));
   EXPECT_TRUE(log.entries(LogIndex(2), 1000).empty());
+  EXPECT_EQ(log.cached_bytes(), 3 * (1 + sizeof(Entry)));
   log.evict(LogIndex(99));
-  EXPECT_TRUE(log.is_cached(LogIndex(5)));
-  EXPECT_FALSE(log.is_cached(LogIndex(4)));
+  EXPECT_FALSE(log.is_cached(LogIndex(5)));
+  EXPECT_FALSE(log.cached(LogIndex(5)).has_value());
+  EXPECT_TRUE(log.entries(LogIndex(5), 1000).empty());
   EXPECT_EQ(log.term_at(LogIndex(1)), Term(1));  // terms are never dropped
-  EXPECT_EQ(log.cached_bytes(), 1 + sizeof(Entry));
+  EXPECT_EQ(log.last_term(), Term(2));
+  EXPECT_EQ(log.cached_bytes(), 0u);
+  log.append(entry(6, 2));
+  EXPECT_TRUE(log.is_cached(LogIndex(6)));
+  EXPECT_FALSE(log.is_cached(LogIndex(5)));
+}
+
+// 256 groups with a large last entry each would hold far more than their caches.
+TEST(Log, AnEntryLargerThanTheCacheDoesNotStay) {
+  Log log(1000);
+  log.append(entry(1, 1, 100));
+  log.evict(LogIndex(1));
+  EXPECT_TRUE(log.is_cached(LogIndex(1)));
+  log.append(entry(2, 1, 5000));
+  log.evict(LogIndex(1));
+  EXPECT_TRUE(log.is_cached(LogIndex(2))) << "still needed";
+  log.evict(LogIndex(2));
+  EXPECT_EQ(log.cached_bytes(), 0u);
+  Log recovered(1000);
+  ASSERT_TRUE(recovered.restore(entry(1, 1, 5000)).ok());
+  EXPECT_EQ(recovered.cached_bytes(), 0u);
 }
 
 TEST(Log, TruncationGoesBelowTheCache) {

@@ -175,6 +175,38 @@ TEST(Raft, AReadBackForAnEarlierLeadershipSendsNothing) {
   EXPECT_FALSE(raft.has_output());
 }
 
+// While a term has no commit its reads wait; those whose callers have left must not pile up.
+TEST(Raft, AForgottenReadDoesNotWait) {
+  Raft raft(config_of(1, {1}), {}, Log(1000), LogIndex());
+  raft.tick();
+  raft.hard_state_persisted(*raft.take_output().hard_state);
+  ASSERT_EQ(raft.role(), Role::kLeader);
+  for (uint64_t read = 1; read <= 3; ++read)
+    ASSERT_TRUE(raft.read_index(read).ok());
+  raft.forget_read(2);
+  raft.log_persisted(raft.take_output().appends.at(0).id);
+  const Output output = raft.take_output();
+  ASSERT_EQ(output.reads_ready.size(), 2u);
+  EXPECT_EQ(output.reads_ready[0].id, 1u);
+  EXPECT_EQ(output.reads_ready[1].id, 3u);
+}
+
+// Since a restart they are on disk only.
+TEST(Raft, UncommittedEntriesThatAreNotInMemoryDoNotCount) {
+  Log log(1000);
+  for (const size_t bytes : {size_t{5000}, size_t{100}}) {
+    DRUMLIN_CHECK_OK(log.restore(
+        Entry{Term(1), log.last_index() + 1, EntryKind::kCommand, Blob(std::string(bytes, 'x'))}));
+  }
+  Raft raft(config_of(1, {1}), HardState{Term(1), NodeId(1)}, std::move(log), LogIndex());
+  raft.tick();
+  raft.hard_state_persisted(*raft.take_output().hard_state);
+  ASSERT_EQ(raft.role(), Role::kLeader);
+  EXPECT_EQ(raft.uncommitted_bytes(), 100u);
+  raft.log_persisted(raft.take_output().appends.at(0).id);
+  EXPECT_EQ(raft.uncommitted_bytes(), 0u);
+}
+
 // A follower that rejects what it has acknowledged has lost it. Asking again at once would be for ever.
 TEST(Raft, AFollowerThatLostItsLogIsNotAskedWithoutEnd) {
   Raft raft(config_of(1, {1, 2, 3}), {}, Log(1000), LogIndex());
