@@ -116,11 +116,13 @@ Status wake_status(Wake wake) {
 }
 
 void Mutex::lock() {
-  if (locked_) {
-    (void)queue_.wait();  // unlock() handed the mutex to us
-    return;
-  }
+  (void)lock(kNever);  // cannot time out
+}
+
+Status Mutex::lock(Instant deadline) {
+  if (locked_) return wake_status(queue_.wait(deadline));  // unlock() hands the mutex to us
   locked_ = true;
+  return {};
 }
 
 void Mutex::unlock() {

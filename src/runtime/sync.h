@@ -80,9 +80,12 @@ Status wake_status(Wake wake);
 class Mutex {
  public:
   Mutex(Scheduler& scheduler, Clock& clock) : queue_(scheduler, clock) {}
+  struct Adopt {};
   class [[nodiscard]] Guard {
    public:
     explicit Guard(Mutex& mutex) : mutex_(&mutex) { mutex.lock(); }
+    // Only unlocks: for a mutex that lock(deadline) has given.
+    Guard(Mutex& mutex, Adopt) : mutex_(&mutex) {}
     ~Guard() { mutex_->unlock(); }
     Guard(const Guard&) = delete;
     Guard& operator=(const Guard&) = delete;
@@ -91,6 +94,7 @@ class Mutex {
     Mutex* mutex_;
   };
   void lock();
+  Status lock(Instant deadline);  // kTimeout: it is not ours
   void unlock();
   bool locked() const { return locked_; }
 

@@ -130,6 +130,28 @@ TEST_F(RuntimeTest, CancellationWakesAndStays) {
   EXPECT_EQ(lines, (Lines{"gave up"}));
 }
 
+TEST_F(RuntimeTest, WhoGivesUpAMutexIsNotHandedIt) {
+  Mutex mutex(scheduler, clock);
+  const Instant start = clock.now();
+  spawn([&] {
+    Mutex::Guard guard(mutex);
+    WaitQueue nobody(scheduler, clock);
+    (void)nobody.wait(start + 10s);
+  });
+  spawn([&] {
+    EXPECT_TRUE(mutex.lock(start + 5s).is(Code::kTimeout));
+    log("gave up");
+  });
+  spawn([&] {
+    EXPECT_TRUE(mutex.lock(start + 20s).ok());
+    Mutex::Guard guard(mutex, Mutex::Adopt());
+    log("has it");
+  });
+  run();
+  EXPECT_FALSE(mutex.locked());
+  EXPECT_EQ(lines, (Lines{"gave up", "has it"}));
+}
+
 TEST_F(RuntimeTest, KillUnwindsEveryFiber) {
   WaitQueue queue(scheduler, clock);
   Mutex mutex(scheduler, clock);
