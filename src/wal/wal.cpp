@@ -1,6 +1,7 @@
 #include "wal/wal.h"
 
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <limits>
 #include <utility>
@@ -23,6 +24,7 @@ struct Wal::State {
   struct Call {
     size_t records = 0;
     size_t bytes = 0;
+    Source source = Source::kOwn;
   };
   // A stretch of one batch to read, or one record that is still in memory.
   struct Piece {
@@ -86,7 +88,9 @@ struct Wal::State {
 
   std::deque<Record> queue;  // not yet written and synced; the last one has LSN `last`
   std::deque<Call> calls;
-  size_t queued_bytes = 0;  // of those
+  // Bytes of those, by who brought them.
+  std::array<size_t, 2> queued_by = {};
+  size_t& queued_of(Source source) { return queued_by[static_cast<size_t>(source)]; }
   bool closing = false;
   bool abandoned = false;  // the Wal object is gone
   bool done = false;       // the writer has ended
@@ -120,12 +124,13 @@ Result<std::unique_ptr<Wal>> Wal::open(Runtime& runtime, observe::Observer obser
   return std::unique_ptr<Wal>(new Wal(std::move(state)));
 }
 
-Lsn Wal::append(std::vector<Record> records) {
+Lsn Wal::append(std::vector<Record> records, Source source) {
   State& s = *state_;
   DRUMLIN_CHECK(!s.closing, "append to a closed log");
   if (records.empty()) return s.last;
   State::Call call;
   call.records = records.size();
+  call.source = source;
   for (Record& record : records) {
     DRUMLIN_CHECK_LE(record.group.value(), std::numeric_limits<uint32_t>::max());
     ++s.last;
@@ -134,7 +139,7 @@ Lsn Wal::append(std::vector<Record> records) {
     s.queue.push_back(std::move(record));
   }
   DRUMLIN_CHECK_LE(call.bytes, kMaxBatchBytes / 2);
-  s.queued_bytes += call.bytes;
+  s.queued_of(source) += call.bytes;
   s.calls.push_back(call);
   s.work.notify_one();
   return s.last;
@@ -158,16 +163,16 @@ Status Wal::wait_durable(Lsn lsn, Instant deadline) {
   return {};
 }
 
-bool Wal::overloaded() const {
-  return queued_bytes() >= state_->options.queue_bytes;
+bool Wal::overloaded(Source source) const {
+  return state_->queued_of(source) >= state_->options.queue_bytes;
 }
 
 size_t Wal::queued_bytes() const {
-  return state_->queued_bytes;
+  return state_->queued_by[0] + state_->queued_by[1];
 }
 
 uint64_t Wal::bytes_appended() const {
-  return state_->written_bytes + state_->queued_bytes;
+  return state_->written_bytes + queued_bytes();
 }
 
 Status Wal::close() {
@@ -279,7 +284,7 @@ void Wal::State::write_bytes(const EncodedBatch& batch, const std::vector<const 
   queue.erase(queue.begin(), queue.begin() + static_cast<std::ptrdiff_t>(records.size()));
   for (size_t left = records.size(); left > 0; calls.pop_front()) {
     left -= calls.front().records;
-    queued_bytes -= calls.front().bytes;
+    queued_of(calls.front().source) -= calls.front().bytes;
   }
 }
 

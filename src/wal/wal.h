@@ -51,7 +51,8 @@ class Wal {
     uint64_t grow_bytes = 0;
     // What one write takes from the queue; one append() call larger than it is a batch of its own.
     size_t max_batch_bytes = 4 << 20;
-    // overloaded() from here on. append() itself never refuses: admission is the caller's.
+    // overloaded() from here on, for each Source. append() itself never refuses: admission is the
+    // caller's.
     size_t queue_bytes = 64 << 20;
     // Boot counter of the node (superblock); written into batches. A log of a later boot is
     // refused.
@@ -65,6 +66,10 @@ class Wal {
   // Gets each record of the log once, in order, replaced ones included. May yield. An error ends
   // open().
   using Visitor = std::function<Status(const Record&, const Location&)>;
+
+  // Who brings records. Each has a queue_bytes of its own: what leaders elsewhere send must not keep out
+  // what this node proposes, nor the other way round.
+  enum class Source : uint8_t { kOwn, kPeer };
 
   // Reads the log, cuts a torn tail, makes what is left durable, starts the writer. Memory: one
   // batch and the index (12 bytes a record). Yields. kCorrupt ("wal corrupt: <file> at offset <n>:
@@ -80,7 +85,7 @@ class Wal {
   // before its group's last index replaces the suffix from there; one further than the next index
   // (a snapshot took the place of what is between) starts the group's log anew. Returns the LSN
   // that durable() must reach.
-  Lsn append(std::vector<Record> records);
+  Lsn append(std::vector<Record> records, Source source = Source::kOwn);
 
   // The highest LSN that is on stable storage. After open(): all that was found.
   Lsn durable() const;
@@ -89,8 +94,8 @@ class Wal {
   // kTimeout at the deadline, kCancelled if the log closes first.
   Status wait_durable(Lsn lsn, Instant deadline);
 
-  bool overloaded() const;
-  size_t queued_bytes() const;  // queued or being written
+  bool overloaded(Source source = Source::kOwn) const;
+  size_t queued_bytes() const;  // queued or being written, of all sources
   // Bytes of the log over its life, file headers left out, the queue included. Only grows.
   uint64_t bytes_appended() const;
 

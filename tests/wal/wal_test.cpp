@@ -334,6 +334,24 @@ TEST(Wal, OverloadedUntilDurable) {
   EXPECT_FALSE(boot.wal->overloaded());
 }
 
+TEST(Wal, WhatPeersSendDoesNotKeepOutWhatIsOurs) {
+  using Source = Wal::Source;
+  Wal::Options options;
+  options.queue_bytes = 1000;
+  Boot boot(Image{}, options);
+  ASSERT_TRUE(boot.open());
+  boot.wal->append({entry(1, 1, 1, std::string(1000, 'a'))}, Source::kPeer);
+  EXPECT_TRUE(boot.wal->overloaded(Source::kPeer));
+  EXPECT_FALSE(boot.wal->overloaded(Source::kOwn));
+  boot.wal->append({entry(2, 1, 1, std::string(1000, 'a'))}, Source::kOwn);
+  EXPECT_TRUE(boot.wal->overloaded(Source::kOwn));
+  EXPECT_GE(boot.wal->queued_bytes(), 2000u);
+  ASSERT_TRUE(boot.machine.run([] {}));
+  EXPECT_FALSE(boot.wal->overloaded(Source::kPeer));
+  EXPECT_FALSE(boot.wal->overloaded(Source::kOwn));
+  EXPECT_EQ(boot.wal->queued_bytes(), 0u);
+}
+
 TEST(Wal, BytesAppendedOnlyGrow) {
   Boot boot;
   ASSERT_TRUE(boot.open());
