@@ -18,20 +18,61 @@ bool is_loopback(const std::string& host) {
   return host == "::1" || host.starts_with("127.");
 }
 
+// Of what replicas hold and send.
+Status validate_replica_sizes(const Limits& limits) {
+  constexpr size_t kWalQueueMin = 16u << 10;
+  // All of them may come in one append to the log, which takes 512 MiB with a head for each record.
+  constexpr size_t kUncommittedMax = 256u << 20;
+  // Beside its entries a message has a head; the last entry may go past the limit.
+  constexpr size_t kMaxAppendBytes = rpc::kMaxFramePayloadBytes / 2;
+  if (limits.wal_queue_bytes < kWalQueueMin) {
+    return bad("limits.wal_queue_bytes must be at least " + std::to_string(kWalQueueMin) +
+               " (16 KiB), not " + std::to_string(limits.wal_queue_bytes));
+  }
+  if (limits.uncommitted_bytes == 0 || limits.uncommitted_bytes > kUncommittedMax) {
+    return bad("limits.uncommitted_bytes must be 1.." + std::to_string(kUncommittedMax) +
+               " (256 MiB), not " + std::to_string(limits.uncommitted_bytes));
+  }
+  if (limits.uncommitted_bytes_total < limits.uncommitted_bytes) {
+    return bad("limits.uncommitted_bytes_total must be at least limits.uncommitted_bytes (" +
+               std::to_string(limits.uncommitted_bytes) + "), not " +
+               std::to_string(limits.uncommitted_bytes_total));
+  }
+  if (limits.append_bytes == 0 || limits.append_bytes > kMaxAppendBytes) {
+    return bad("limits.append_bytes must be 1.." + std::to_string(kMaxAppendBytes) +
+               " (32 MiB, half of what a frame between nodes carries), not " +
+               std::to_string(limits.append_bytes));
+  }
+  if (limits.append_inflight_bytes == 0) {
+    return bad("limits.append_inflight_bytes must be 1 or more");
+  }
+  if (limits.append_inflight_messages == 0) {
+    return bad("limits.append_inflight_messages must be 1 or more");
+  }
+  if (limits.peer_queue_bytes < kMaxAppendBytes) {
+    return bad("limits.peer_queue_bytes must be at least " + std::to_string(kMaxAppendBytes) +
+               " (32 MiB, the largest message), not " + std::to_string(limits.peer_queue_bytes));
+  }
+  constexpr size_t kPeerRequestsMax = 65536;
+  if (limits.peer_requests == 0 || limits.peer_requests > kPeerRequestsMax) {
+    return bad("limits.peer_requests must be 1.." + std::to_string(kPeerRequestsMax) + ", not " +
+               std::to_string(limits.peer_requests));
+  }
+  if (limits.peer_request_bytes < rpc::kMaxFramePayloadBytes) {
+    return bad("limits.peer_request_bytes must be at least " +
+               std::to_string(rpc::kMaxFramePayloadBytes) + " (64 MiB, the largest frame), not " +
+               std::to_string(limits.peer_request_bytes));
+  }
+  return {};
+}
+
 // What the parts CHECK, or could never do their work without.
 Status validate_sizes(const Config& config) {
   constexpr uint64_t kMaxSegmentBytes = uint64_t{1} << 31;  // wal/ counts offsets in 32 bits
-  // Beside its entries a message has a head; the last entry may go past the limit.
-  constexpr size_t kMaxAppendBytes = rpc::kMaxFramePayloadBytes / 2;
-  constexpr size_t kObjectBytes = 8u << 20;  // the largest body there may be
+  constexpr size_t kObjectBytes = 8u << 20;                 // the largest body there may be
   if (config.wal_segment_bytes == 0 || config.wal_segment_bytes > kMaxSegmentBytes) {
     return bad("storage.wal_segment_bytes must be 1.." + std::to_string(kMaxSegmentBytes) +
                " (2 GiB), not " + std::to_string(config.wal_segment_bytes));
-  }
-  if (config.limits.append_bytes == 0 || config.limits.append_bytes > kMaxAppendBytes) {
-    return bad("limits.append_bytes must be 1.." + std::to_string(kMaxAppendBytes) +
-               " (32 MiB, half of what a frame between nodes carries), not " +
-               std::to_string(config.limits.append_bytes));
   }
   if (config.limits.body_bytes_in_flight < kObjectBytes) {
     return bad("limits.body_bytes_in_flight must be at least " + std::to_string(kObjectBytes) +
@@ -50,21 +91,6 @@ Status validate_sizes(const Config& config) {
                                    std::pair{"stall", config.limits.stall_timeout}}) {
     if (time < 100ms) return bad(std::string("limits.") + name + "_timeout_ms must be 100 or more");
   }
-  if (config.limits.peer_queue_bytes < kMaxAppendBytes) {
-    return bad("limits.peer_queue_bytes must be at least " + std::to_string(kMaxAppendBytes) +
-               " (32 MiB, the largest message), not " +
-               std::to_string(config.limits.peer_queue_bytes));
-  }
-  constexpr size_t kPeerRequestsMax = 65536;
-  if (config.limits.peer_requests == 0 || config.limits.peer_requests > kPeerRequestsMax) {
-    return bad("limits.peer_requests must be 1.." + std::to_string(kPeerRequestsMax) + ", not " +
-               std::to_string(config.limits.peer_requests));
-  }
-  if (config.limits.peer_request_bytes < rpc::kMaxFramePayloadBytes) {
-    return bad("limits.peer_request_bytes must be at least " +
-               std::to_string(rpc::kMaxFramePayloadBytes) + " (64 MiB, the largest frame), not " +
-               std::to_string(config.limits.peer_request_bytes));
-  }
   if (config.limits.max_requests == 0) return bad("limits.max_requests must be 1 or more");
   if (config.kv_max_open_files < 64 || config.kv_max_open_files > 1'000'000) {
     return bad("storage.kv_max_open_files must be 64..1000000, not " +
@@ -74,7 +100,7 @@ Status validate_sizes(const Config& config) {
   if (config.limits.max_api_connections == 0) {
     return bad("limits.max_api_connections must be 1 or more");
   }
-  return {};
+  return validate_replica_sizes(config.limits);
 }
 
 }  // namespace

@@ -26,11 +26,13 @@ struct Limits {
   size_t max_connections = 10000;            // S3
   size_t max_api_connections = 256;
   size_t max_requests = 1024;  // S3, served at once
+  // Not yet written, each of: own proposals; entries from other leaders.
   size_t wal_queue_bytes = 64u << 20;
-  size_t log_cache_bytes = 1u << 20;         // a group: recent entries kept in memory
-  size_t uncommitted_bytes = 64u << 20;      // a group: proposals not yet committed
-  size_t append_bytes = 1u << 20;            // an append message; one entry may exceed it
-  size_t append_inflight_bytes = 32u << 20;  // a follower of a group
+  size_t log_cache_bytes = 1u << 20;            // a group: recent entries kept in memory
+  size_t uncommitted_bytes = 64u << 20;         // a group: proposals not yet committed
+  size_t uncommitted_bytes_total = 512u << 20;  // all groups that this node leads
+  size_t append_bytes = 1u << 20;               // an append message; one entry may exceed it
+  size_t append_inflight_bytes = 32u << 20;     // a follower of a group
   size_t append_inflight_messages = 256;
   size_t peer_queue_bytes = 64u << 20;  // frames that wait for a peer, a lane; two lanes a peer
   // Of one other node, in work here at once; and of ours, under way to it. Frames.

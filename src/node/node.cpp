@@ -27,6 +27,7 @@ replica::Options replica_options(const Config& config) {
   out.election_ticks_max = config.timers.election_ticks_max;
   out.log_cache_bytes = config.limits.log_cache_bytes;
   out.uncommitted_bytes = config.limits.uncommitted_bytes;
+  out.uncommitted_bytes_total = config.limits.uncommitted_bytes_total;
   out.append_bytes = config.limits.append_bytes;
   out.append_inflight_bytes = config.limits.append_inflight_bytes;
   out.append_inflight_messages = config.limits.append_inflight_messages;

@@ -90,12 +90,18 @@ void Applier::broken(const Status& why) {
   DRUMLIN_UNREACHABLE("halt() returned");
 }
 
-Result<QueryReply> Applier::query(const QueryRequest& request) {
+Result<QueryReply> Applier::query(const QueryRequest& request, Instant deadline) {
   if (!locked() && !services_.runtime.buggify("kv.read_would_block")) {
     auto reply = query_on(services_.kv, request);
     if (!reply.is(Code::kWouldBlock)) return or_broken(std::move(reply));
   }
-  const Mutex::Guard guard(busy_);
+  DRUMLIN_TRY(busy_.lock(deadline));
+  const Mutex::Guard guard(busy_, Mutex::Adopt());
+  // Nobody waits for the answer any more, but others wait for the shard.
+  if (services_.runtime.clock().now() >= deadline) {
+    services_.runtime.probe("replica.query_too_late");
+    return Status(Code::kTimeout, "the shard was busy until after the deadline");
+  }
   Result<QueryReply> reply = Status(Code::kCancelled);
   services_.runtime.offload([&] {
     const auto view = services_.kv.snapshot(kv::Access::kBlocking);

@@ -30,8 +30,9 @@ class Applier {
   void apply(const raft::Entry& entry, std::string& reply);
 
   // At the state that is applied when it runs. May yield. Errors of shard::Shard::query; kCorrupt if
-  // the body's bytes are damaged.
-  Result<QueryReply> query(const QueryRequest& request);
+  // the body's bytes are damaged; kTimeout at the deadline, if it has not begun by then: reads that need
+  // the disk run one after the other.
+  Result<QueryReply> query(const QueryRequest& request, Instant deadline);
 
   // Of the whole state. Blocks for the disk; for checkers and tests.
   Result<uint64_t> digest() { return shard_.digest(*services_.kv.snapshot(kv::Access::kBlocking)); }

@@ -72,9 +72,20 @@ Group::~Group() = default;
 
 Result<std::string> Group::propose(std::string command, Instant deadline) {
   if (stopped_ || core_->role() != raft::Role::kLeader) return not_leader(core_->leader());
-  if (services_.wal.overloaded()) return Status(Code::kExhausted, "the log's queue is full");
+  if (services_.wal.overloaded(wal::Wal::Source::kOwn)) {
+    return Status(Code::kExhausted, "the log's queue is full");
+  }
+  const size_t most = services_.runtime.buggify("replica.few_uncommitted",
+                                                services_.options.uncommitted_bytes_total,
+                                                size_t{1}, size_t{64} << 10);
+  // As in a group, one is always taken.
+  if (services_.uncommitted_bytes > 0 && services_.uncommitted_bytes + command.size() > most) {
+    services_.runtime.probe("replica.uncommitted_full");
+    return Status(Code::kExhausted, "too many bytes wait for their commit on this node");
+  }
   shard::stamp(command, services_.runtime.clock().wall());
   DRUMLIN_ASSIGN(const raft::Proposed at, core_->propose(Blob(std::move(command))));
+  count_uncommitted();
   Proposal proposal(services_);
   const Registration registration(proposals_, ProposalKey{at.index, at.term}, &proposal);
   loop_.wake(*this);
@@ -99,6 +110,7 @@ Result<LogIndex> Group::read_barrier(Instant deadline) {
   while (!read.finished) {
     if (read.done.wait(deadline) != Wake::kNotified) {
       services_.runtime.probe("replica.read_not_confirmed");
+      core_->forget_read(id);
       return Status(Code::kTimeout, "no quorum confirmed the read in time");
     }
   }
@@ -115,7 +127,7 @@ Result<QueryReply> Group::query(const QueryRequest& request, Instant deadline) {
       return Status(Code::kTimeout, "the read index was not applied in time");
     }
   }
-  auto reply = applier_->query(request);
+  auto reply = applier_->query(request, deadline);
   if (reply.ok() && services_.watch != nullptr) services_.watch->read_served(id_, index, applied());
   return reply;
 }
@@ -172,6 +184,7 @@ void Group::pump(std::vector<raft::Message>& out) {
     }
     finish_reads(output);
   }
+  count_uncommitted();
   apply_committed();
 }
 
@@ -185,8 +198,17 @@ void Group::append(raft::Output::Append batch) {
     records.push_back(wal::Record{id_, static_cast<uint8_t>(entry.kind), entry.term, entry.index,
                                   std::move(entry.data)});
   }
-  const Lsn lsn = services_.wal.append(std::move(records));
+  const bool own = core_->role() == raft::Role::kLeader;
+  const Lsn lsn = services_.wal.append(std::move(records),
+                                       own ? wal::Wal::Source::kOwn : wal::Wal::Source::kPeer);
   loop_.await_append(*this, lsn, batch.id, last.index, last.term);
+}
+
+// The core's account moves with proposals, commits and changes of role: all of them end in a turn.
+void Group::count_uncommitted() {
+  services_.uncommitted_bytes -= counted_uncommitted_;
+  counted_uncommitted_ = core_->uncommitted_bytes();
+  services_.uncommitted_bytes += counted_uncommitted_;
 }
 
 void Group::fetch(const raft::Output::Fetch& wanted) {

@@ -59,6 +59,7 @@ class Group {
   void finish_apply(const raft::Entry& entry, std::string reply);
   LogIndex may_apply() const;
   void abandon_proposals();
+  void count_uncommitted();
   Result<LogIndex> read_barrier(Instant deadline);
 
   Services& services_;
@@ -69,7 +70,8 @@ class Group {
   std::map<ProposalKey, Proposal*> proposals_;
   std::map<uint64_t, Read*> reads_;
   uint64_t next_read_ = 1;
-  WaitQueue applied_;  // somebody waits for applied() to advance
+  WaitQueue applied_;               // somebody waits for applied() to advance
+  size_t counted_uncommitted_ = 0;  // our part of Services::uncommitted_bytes
   bool applying_slowly_ = false;
   bool was_leader_ = false;
   Instant lost_leadership_ = kNever;

@@ -33,7 +33,10 @@ ReplicaSet::ReplicaSet(Services& services, Voters voters, std::map<NodeId, rpc::
                                                      "Frames that carried Raft messages")),
       messages_dropped_(services.observer.metrics.counter(
           "drumlin_raft_frames_dropped_total",
-          "Frames dropped because a peer was not connected or its queue was full")) {}
+          "Frames dropped because a peer was not connected or its queue was full")),
+      appends_dropped_(services.observer.metrics.counter(
+          "drumlin_raft_appends_dropped_total",
+          "Entries of other leaders dropped because our log's queue was full")) {}
 
 ReplicaSet::~ReplicaSet() = default;
 
@@ -271,7 +274,15 @@ void ReplicaSet::on_message(NodeId from, uint8_t kind, std::string payload) {
                                  {{"from", from}, {"why", batch.status().message()}});
     return;
   }
+  // The leader takes them for lost, and sends them again when our answer to a heartbeat says so. Whatever
+  // carries no entries passes: a slow disk must not cost elections.
+  const bool full = services_.wal.overloaded(wal::Wal::Source::kPeer);
   for (GroupMessage& message : *batch) {
+    if (full && carries_entries(message.message)) {
+      services_.runtime.probe("replica.append_dropped");
+      appends_dropped_.Increment();
+      continue;
+    }
     const auto it = groups_.find(message.group);
     if (it != groups_.end()) it->second->step(std::move(message.message));
   }

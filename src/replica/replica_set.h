@@ -108,6 +108,7 @@ class ReplicaSet : public rpc::Handler, private Loop {
   observe::Counter& messages_sent_;
   observe::Counter& frames_sent_;
   observe::Counter& messages_dropped_;
+  observe::Counter& appends_dropped_;
 };
 
 }  // namespace drumlin::replica

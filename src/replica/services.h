@@ -23,7 +23,8 @@ struct Options {
   uint32_t election_ticks_min = 8;
   uint32_t election_ticks_max = 16;
   size_t log_cache_bytes = 1u << 20;
-  size_t uncommitted_bytes = 64u << 20;
+  size_t uncommitted_bytes = 64u << 20;         // a group
+  size_t uncommitted_bytes_total = 512u << 20;  // all groups of the node
   size_t append_bytes = 1u << 20;
   size_t append_inflight_bytes = 32u << 20;
   size_t append_inflight_messages = 256;
@@ -40,6 +41,7 @@ struct Services {
   segment::BodyStore& bodies;
   ReplicaObserver* watch;  // simulation only; may be null
   Options options;
+  size_t uncommitted_bytes = 0;  // of all groups that lead; kept by Group
 };
 
 // How a group reaches its loop (ReplicaSet). Neither yields.

@@ -113,6 +113,7 @@ std::vector<Setting> settings_of(Settings& s) {
   out.push_back(number("limits.wal_queue_bytes", c.limits.wal_queue_bytes));
   out.push_back(number("limits.log_cache_bytes", c.limits.log_cache_bytes));
   out.push_back(number("limits.uncommitted_bytes", c.limits.uncommitted_bytes));
+  out.push_back(number("limits.uncommitted_bytes_total", c.limits.uncommitted_bytes_total));
   out.push_back(number("limits.append_bytes", c.limits.append_bytes));
   out.push_back(number("limits.append_inflight_bytes", c.limits.append_inflight_bytes));
   out.push_back(number("limits.append_inflight_messages", c.limits.append_inflight_messages));

@@ -77,6 +77,18 @@ TEST(ConfigValidate, SaysWhatIsWrong) {
       {[](Config& c) { c.limits.append_bytes = 0; }, "limits.append_bytes must be 1.."},
       {[](Config& c) { c.limits.append_bytes = (32u << 20) + 1; },
        "limits.append_bytes must be 1..33554432 (32 MiB"},
+      {[](Config& c) { c.limits.wal_queue_bytes = (16u << 10) - 1; },
+       "limits.wal_queue_bytes must be at least 16384 (16 KiB), not 16383"},
+      {[](Config& c) { c.limits.uncommitted_bytes = 0; },
+       "limits.uncommitted_bytes must be 1..268435456 (256 MiB), not 0"},
+      {[](Config& c) { c.limits.uncommitted_bytes = (256u << 20) + 1; },
+       "limits.uncommitted_bytes must be 1..268435456 (256 MiB), not 268435457"},
+      {[](Config& c) { c.limits.uncommitted_bytes_total = (64u << 20) - 1; },
+       "limits.uncommitted_bytes_total must be at least limits.uncommitted_bytes (67108864)"},
+      {[](Config& c) { c.limits.append_inflight_bytes = 0; },
+       "limits.append_inflight_bytes must be 1 or more"},
+      {[](Config& c) { c.limits.append_inflight_messages = 0; },
+       "limits.append_inflight_messages must be 1 or more"},
       {[](Config& c) { c.limits.head_bytes = 100; }, "limits.head_bytes must be 4096..1048576"},
       {[](Config& c) { c.limits.head_bytes = 2u << 20; },
        "limits.head_bytes must be 4096..1048576"},
@@ -120,6 +132,9 @@ TEST(ConfigValidate, SizesAtTheirBoundsAreGood) {
   config.wal_segment_bytes = uint64_t{1} << 31;
   config.limits.append_bytes = 32u << 20;
   config.limits.body_bytes_in_flight = 8u << 20;
+  config.limits.wal_queue_bytes = 16u << 10;
+  config.limits.uncommitted_bytes = config.limits.uncommitted_bytes_total = 256u << 20;
+  config.limits.append_inflight_bytes = config.limits.append_inflight_messages = 1;
   const Status status = config.validate();
   EXPECT_TRUE(status.ok()) << status.to_string();
 }

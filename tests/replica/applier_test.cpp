@@ -73,7 +73,7 @@ struct ApplierTest : ::testing::Test {
   void apply(const raft::Entry& e) { ASSERT_TRUE(applier->try_apply(e, reply).ok()); }
   QueryReply query(const QueryRequest& request) {
     Result<QueryReply> out = Status(Code::kCancelled);
-    world.run([&] { out = applier->query(request); });
+    world.run([&] { out = applier->query(request, kNever); });
     return out.value();
   }
   std::string body(const QueryRequest& request) { return std::string(query(request).body.view()); }
@@ -186,24 +186,47 @@ TEST_F(ApplierTest, WhatWouldBlockIsRunAgainOffTheReactor) {
   EXPECT_FALSE(applier->locked());
 }
 
+// Reads that need the disk run one after the other; a slow one must not have those behind it run for nobody.
+TEST_F(ApplierTest, AReadThatHasWaitedTooLongIsNotRun) {
+  apply(open_row());
+  apply(put(2, "k", "hello"));
+  storage.kv.blocked = true;
+  world.job_time = 10s;
+  const size_t before = world.jobs;
+  const Instant start = world.clock().now();
+  std::vector<Code> codes;
+  for (const Duration patience : {Duration(20s), Duration(5s), Duration(10s), Duration(15s)}) {
+    world.spawn("reader", [this, start, patience, &codes] {
+      const auto out = applier->query(get("k"), start + patience);
+      codes.push_back(out.ok() ? Code::kOk : out.code());
+    });
+  }
+  world.run([] {});
+  EXPECT_EQ(codes, (std::vector<Code>{Code::kTimeout, Code::kOk, Code::kTimeout, Code::kOk}));
+  EXPECT_EQ(world.jobs - before, 2u);
+  EXPECT_FALSE(applier->locked());
+}
+
 TEST_F(ApplierTest, DamagedBodiesAreErrorsNotBytes) {
   apply(open_row());
   apply(put(2, "k", "hello"));
   const std::string body_key = drumlin::test::MapBodies::key({kShard, 1, 2, 0});
   storage.kv.state()[body_key] = "hell";
-  world.run([&] { EXPECT_TRUE(applier->query(get("k")).is(Code::kCorrupt)); });
-  world.run([&] { EXPECT_TRUE(applier->query(get("k", {0, 2})).ok()) << "that part is there"; });
+  world.run([&] { EXPECT_TRUE(applier->query(get("k"), kNever).is(Code::kCorrupt)); });
+  world.run([&] {
+    EXPECT_TRUE(applier->query(get("k", {0, 2}), kNever).ok()) << "that part is there";
+  });
   storage.kv.state().erase(body_key);
-  world.run([&] { EXPECT_FALSE(applier->query(get("k")).ok()); });
+  world.run([&] { EXPECT_FALSE(applier->query(get("k"), kNever).ok()); });
 }
 
 TEST_F(ApplierTest, MalformedQueriesAreRefused) {
   QueryRequest bad = get("k");
   bad.query = "x";
-  world.run([&] { EXPECT_TRUE(applier->query(bad).is(Code::kCorrupt)); });
+  world.run([&] { EXPECT_TRUE(applier->query(bad, kNever).is(Code::kCorrupt)); });
   // A body of something that is no object.
   bad.query = shard::encode_query(shard::ListBuckets{});
-  world.run([&] { EXPECT_FALSE(applier->query(bad).ok()); });
+  world.run([&] { EXPECT_FALSE(applier->query(bad, kNever).ok()); });
 }
 
 TEST_F(ApplierTest, DamagedKvHaltsTheNode) {

@@ -41,16 +41,23 @@ class MapBodies final : public segment::BodyStore {
 
 class Storage {
  public:
-  Storage() {
-    machine_.run([this] {
-      wal_ = std::move(*wal::Wal::open(machine_, machine_.observer(), {},
+  explicit Storage(wal::Wal::Options options = {}, uint32_t groups = 1) {
+    options.idle_marker = Duration::max();  // time runs on to the last timer here
+    machine_.run([&] {
+      wal_ = std::move(*wal::Wal::open(machine_, machine_.observer(), options,
                                        [](const auto&, const auto&) { return Status(); }));
-      hard_states_ = std::move(*wal::HardStateStore::open(machine_, machine_.observer(), {}, 1));
+      hard_states_ =
+          std::move(*wal::HardStateStore::open(machine_, machine_.observer(), {}, groups));
     });
+  }
+  wal::Wal& wal() { return *wal_; }
+  // What is under way to the disk is durable after it.
+  void settle() {
+    machine_.run([] {});
   }
   replica::Services services(Runtime& runtime, observe::Observer observer,
                              replica::Options options = {}) {
-    return {runtime, observer, *wal_, *hard_states_, kv, bodies, nullptr, options};
+    return {runtime, observer, *wal_, *hard_states_, kv, bodies, nullptr, options, 0};
   }
 
   MapKv kv;

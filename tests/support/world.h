@@ -154,7 +154,11 @@ class World final : public Runtime, public Network {
   Disk& disk() override { DRUMLIN_UNREACHABLE("no disk here"); }
   const Rng& random() override { return rng_; }
   void secure_random(std::span<char> into) override { std::fill(into.begin(), into.end(), 'x'); }
-  void offload(std::function<void()> job) override { job(); }
+  void offload(std::function<void()> job) override {
+    ++jobs;
+    if (job_time > Duration::zero()) (void)sleep_for(job_time);
+    job();
+  }
   [[noreturn]] void halt(std::string_view reason) override { DRUMLIN_UNREACHABLE(reason); }
   std::string boot_id() override { return "boot"; }
   observe::Observer observer() { return {log_, metrics_}; }
@@ -190,6 +194,8 @@ class World final : public Runtime, public Network {
   size_t server_max_read = SIZE_MAX;  // of connections made from now on
   size_t capacity = 64 * 1024;
   size_t connects = 0;
+  size_t jobs = 0;                       // offloaded
+  Duration job_time = Duration::zero();  // of each
 
  private:
   class QueueListener final : public Listener {
