@@ -31,6 +31,7 @@ node::Config make_config(const Plan& plan, uint32_t node) {
   config.wal_segment_bytes = uint64_t{plan.wal_segment_kib} << 10;
   config.wal_grow_bytes = uint64_t{plan.wal_grow_kib} << 10;
   config.limits.log_cache_bytes = size_t{plan.log_cache_kib} << 10;
+  config.limits.wal_queue_bytes = size_t{plan.wal_queue_kib} << 10;
   config.limits.append_bytes = size_t{plan.append_kib} << 10;
   config.limits.append_inflight_messages = plan.inflight_messages;
   config.limits.request_timeout = 4s;

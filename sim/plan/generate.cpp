@@ -128,6 +128,14 @@ uint32_t draw_shards(Rng rng, const Scenario& scenario) {
   return all && free ? 256 : drawn;
 }
 
+// Mostly so large that nothing fills it; else a few bodies do while a disk is slow.
+uint32_t draw_wal_queue(Rng rng, const Scenario& scenario) {
+  if (scenario.wal_queue_kib != 0) return scenario.wal_queue_kib;
+  const bool small = rng.chance(1, 3);
+  const auto drawn = static_cast<uint32_t>(rng.log_uniform(16, 512));
+  return small ? drawn : Plan().wal_queue_kib;
+}
+
 }  // namespace
 
 Plan generate(uint64_t seed, const Scenario& scenario) {
@@ -163,6 +171,7 @@ Plan generate(uint64_t seed, const Scenario& scenario) {
   plan.buggify = scenario.buggify != Scenario::kDrawn ? scenario.buggify
                  : scenario.fault_every_ms == 0       ? 0
                                                       : points;
+  plan.wal_queue_kib = draw_wal_queue(root.stream("wal queue"), scenario);
   plan.core = draw_core(root.stream("core"), plan);
   draw_ops(root.stream("ops"), scenario, plan);
   draw_faults(root.stream("faults"), scenario, plan);

@@ -122,6 +122,8 @@ struct Plan {
   uint32_t wal_grow_kib = 0;    // the log's file is extended ahead by at most so much
   uint32_t log_cache_kib = 64;  // small: entries must be read back from the log
   uint32_t append_kib = 64;
+  // Log not yet written, of own proposals and of other leaders' entries each. Small: both are refused.
+  uint32_t wal_queue_kib = 64u << 10;
   uint32_t early = 0;  // 1: the faults begin with the first start, not with the clients
   uint32_t users = 0;  // who own the buckets in turn; 0: all are root's
   uint32_t inflight_messages = 256;  // appends to a follower that may wait for their answer
@@ -160,7 +162,8 @@ struct Scenario {
   uint32_t users = 2;
   uint32_t fault_every_ms = 800;  // on average; 0: none
   // As in Plan; 0: drawn.
-  uint32_t wal_segment_kib = 0, log_cache_kib = 0, append_kib = 0, inflight_messages = 0;
+  uint32_t wal_segment_kib = 0, log_cache_kib = 0, append_kib = 0, inflight_messages = 0,
+           wal_queue_kib = 0;
   uint32_t kv_buffer_kib = 0, kv_cache_kib = 0, kv_flush_kib = 0;
   KvEngine kv = KvEngine::kRocksDb;
   uint32_t budget = 1;  // as in Plan

@@ -127,7 +127,7 @@ struct PlanNumber {
   std::string_view name;
   uint32_t Plan::*field;
 };
-constexpr std::array<PlanNumber, 21> kPlanNumbers = {
+constexpr std::array<PlanNumber, 22> kPlanNumbers = {
     {{"nodes", &Plan::nodes},
      {"shards", &Plan::shards},
      {"buckets", &Plan::buckets},
@@ -137,6 +137,7 @@ constexpr std::array<PlanNumber, 21> kPlanNumbers = {
      {"wal_grow_kib", &Plan::wal_grow_kib},
      {"log_cache_kib", &Plan::log_cache_kib},
      {"append_kib", &Plan::append_kib},
+     {"wal_queue_kib", &Plan::wal_queue_kib},
      {"inflight_messages", &Plan::inflight_messages},
      {"early", &Plan::early},
      {"users", &Plan::users},
@@ -224,10 +225,11 @@ bool sane(const Plan& plan) {
       plan.wal_segment_kib >= 1 && plan.wal_segment_kib <= (1u << 20) &&
       plan.wal_grow_kib <= (1u << 20) && plan.append_kib >= 1 && plan.append_kib <= (32u << 10) &&
       plan.log_cache_kib <= (1u << 20) && plan.inflight_messages >= 1 && plan.early <= 1 &&
-      plan.kv_buffer_kib >= 1 && plan.kv_buffer_kib <= (1u << 20) &&
-      plan.kv_cache_kib <= (1u << 20) && plan.kv_flush_kib >= 1 && plan.buggify <= 100 &&
-      plan.client_skew_s <= 600 && plan.odd_keys <= 1 && plan.budget <= 1 && plan.comeback <= 1 &&
-      plan.users <= 16 && plan.core < (1u << plan.nodes);
+      plan.wal_queue_kib >= 16 && plan.wal_queue_kib <= (1u << 20) && plan.kv_buffer_kib >= 1 &&
+      plan.kv_buffer_kib <= (1u << 20) && plan.kv_cache_kib <= (1u << 20) &&
+      plan.kv_flush_kib >= 1 && plan.buggify <= 100 && plan.client_skew_s <= 600 &&
+      plan.odd_keys <= 1 && plan.budget <= 1 && plan.comeback <= 1 && plan.users <= 16 &&
+      plan.core < (1u << plan.nodes);
   const bool ops = std::all_of(plan.ops.begin(), plan.ops.end(), [&](const Op& op) {
     return op.client < plan.clients && op.node >= 1 && op.node <= plan.nodes &&
            op.size < (8u << 20) && op.bucket < plan.buckets + kChurnBuckets &&
@@ -287,7 +289,7 @@ Result<Plan> Plan::decode(std::string_view text) {
 }
 
 Status Scenario::set(std::string_view key, std::string_view value) {
-  const std::array<std::pair<std::string_view, uint32_t*>, 26> numbers = {
+  const std::array<std::pair<std::string_view, uint32_t*>, 27> numbers = {
       {{"nodes_min", &nodes_min},
        {"nodes_max", &nodes_max},
        {"shards_min", &shards_min},
@@ -301,6 +303,7 @@ Status Scenario::set(std::string_view key, std::string_view value) {
        {"wal_segment_kib", &wal_segment_kib},
        {"log_cache_kib", &log_cache_kib},
        {"append_kib", &append_kib},
+       {"wal_queue_kib", &wal_queue_kib},
        {"inflight_messages", &inflight_messages},
        {"kv_buffer_kib", &kv_buffer_kib},
        {"kv_cache_kib", &kv_cache_kib},
