@@ -95,13 +95,14 @@ Result<QueryReply> Applier::query(const QueryRequest& request, Instant deadline)
     auto reply = query_on(services_.kv, request);
     if (!reply.is(Code::kWouldBlock)) return or_broken(std::move(reply));
   }
-  DRUMLIN_TRY(busy_.lock(deadline));
-  const Mutex::Guard guard(busy_, Mutex::Adopt());
-  // Nobody waits for the answer any more, but others wait for the shard.
-  if (services_.runtime.clock().now() >= deadline) {
+  const auto too_late = [this] {
     services_.runtime.probe("replica.query_too_late");
     return Status(Code::kTimeout, "the shard was busy until after the deadline");
-  }
+  };
+  if (!busy_.lock(deadline).ok()) return too_late();
+  const Mutex::Guard guard(busy_, Mutex::Adopt());
+  // Nobody waits for the answer any more, but others wait for the shard.
+  if (services_.runtime.clock().now() >= deadline) return too_late();
   Result<QueryReply> reply = Status(Code::kCancelled);
   services_.runtime.offload([&] {
     const auto view = services_.kv.snapshot(kv::Access::kBlocking);
