@@ -118,7 +118,7 @@ class Cluster {
   std::string ask(uint32_t shard, const shard::Query& query) {
     replica::QueryRequest request;
     request.query = shard::encode_query(query);
-    return appliers[shard]->query(request).value().reply;
+    return appliers[shard]->query(request, kNever).value().reply;
   }
   LogIndex applied(uint32_t shard) const { return appliers[shard]->applied(); }
 
@@ -185,7 +185,7 @@ class Cluster {
     DRUMLIN_TRY(leads(node, request.shard));
     const auto refused = refuse_queries.find(request.shard);
     if (refused != refuse_queries.end()) return refused->second;
-    DRUMLIN_ASSIGN(const auto reply, appliers[request.shard]->query(request));
+    DRUMLIN_ASSIGN(const auto reply, appliers[request.shard]->query(request, kNever));
     return replica::encode(reply);
   }
 
