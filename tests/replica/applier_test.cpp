@@ -69,7 +69,7 @@ class Watch final : public ReplicaObserver {
 
 struct ApplierTest : ::testing::Test {
   ApplierTest() : services(storage.services(world, world.observer())) { open(); }
-  void open() { applier = std::move(*Applier::open(services, kShard)); }
+  void open() { applier = *Applier::open(services, kShard); }
   void apply(const raft::Entry& e) { ASSERT_TRUE(applier->try_apply(e, reply).ok()); }
   QueryReply query(const QueryRequest& request) {
     Result<QueryReply> out = Status(Code::kCancelled);

@@ -43,7 +43,7 @@ class Cluster {
   explicit Cluster(uint64_t seed = 1)
       : world(seed), services(storage.services(world, world.observer())), local(services, {}, {}) {
     for (uint32_t s = 0; s < kShards; ++s) {
-      appliers.push_back(std::move(*replica::Applier::open(services, s)));
+      appliers.push_back(*replica::Applier::open(services, s));
       leaders.push_back(NodeId(2 + s % 2));
       table.replicas.push_back({NodeId(2), NodeId(3)});
     }
@@ -137,7 +137,7 @@ class Cluster {
     void start() {
       server = std::make_unique<rpc::Server>(
           cluster.world, cluster.world.observer(), identity, cluster.members, *this,
-          std::move(*cluster.world.listen(endpoint)), cluster.server_options);
+          *cluster.world.listen(endpoint), cluster.server_options);
       server->start();
     }
     void on_message(NodeId, uint8_t, std::string) override {}

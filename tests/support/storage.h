@@ -44,10 +44,9 @@ class Storage {
   explicit Storage(wal::Wal::Options options = {}, uint32_t groups = 1) {
     options.idle_marker = Duration::max();  // time runs on to the last timer here
     machine_.run([&] {
-      wal_ = std::move(*wal::Wal::open(machine_, machine_.observer(), options,
-                                       [](const auto&, const auto&) { return Status(); }));
-      hard_states_ =
-          std::move(*wal::HardStateStore::open(machine_, machine_.observer(), {}, groups));
+      wal_ = *wal::Wal::open(machine_, machine_.observer(), options,
+                             [](const auto&, const auto&) { return Status(); });
+      hard_states_ = *wal::HardStateStore::open(machine_, machine_.observer(), {}, groups);
     });
   }
   wal::Wal& wal() { return *wal_; }
