@@ -26,9 +26,11 @@ _POINT = re.compile(r'\bbuggify(?:_delay)?\(\s*"([a-z0-9_.]+)"')
 
 # Fewer than one seed in eight reaches these, so fifty may miss them; a thousand have reached all.
 RARE = {
-    "bucket.decided_elsewhere", "buggify.replica.fetch_fails", "buggify.replica.slow_fetch",
+    "bucket.decided_elsewhere", "buggify.replica.fetch_fails",
+    "buggify.replica.late_query", "buggify.replica.slow_fetch",
     "buggify.router.early_sweep", "buggify.rpc.short_write_timeout", "buggify.rpc.small_queue",
-    "buggify.superblock.pause_between_halves", "raft.pending_append_cut", "replica.proposal_superseded",
+    "buggify.superblock.pause_between_halves", "raft.pending_append_cut", "replica.append_dropped",
+    "replica.proposal_superseded", "replica.query_too_late", "replica.uncommitted_full",
     "s3.request_too_skewed", "superblock.repaired", "wal.read_before_written", "wal.unfinished_file_removed",
 }
 

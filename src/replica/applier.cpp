@@ -102,7 +102,10 @@ Result<QueryReply> Applier::query(const QueryRequest& request, Instant deadline)
   if (!busy_.lock(deadline).ok()) return too_late();
   const Mutex::Guard guard(busy_, Mutex::Adopt());
   // Nobody waits for the answer any more, but others wait for the shard.
-  if (services_.runtime.clock().now() >= deadline) return too_late();
+  if (services_.runtime.clock().now() >= deadline ||
+      services_.runtime.buggify("replica.late_query")) {
+    return too_late();
+  }
   Result<QueryReply> reply = Status(Code::kCancelled);
   services_.runtime.offload([&] {
     const auto view = services_.kv.snapshot(kv::Access::kBlocking);
