@@ -200,11 +200,11 @@ std::string converse(const Case& c, const std::string& bytes, Handler& handler) 
   const Endpoint where{"10.0.0.1", 80};
   world.run([&] {
     Server server(
-        world, world.observer(), std::move(*world.listen(where)), limits(),
+        world, world.observer(), *world.listen(where), limits(),
         [&](Exchange& exchange) { handler(exchange); },
         [](int, std::string_view, ResponseHead&, std::string& body) { body = "no"; });
     server.start();
-    auto stream = std::move(*world.connect(where, kNever));
+    auto stream = *world.connect(where, kNever);
     WaitGroup sender(world.scheduler(), world.clock());
     sender.add();
     world.spawn("sender", [&] {

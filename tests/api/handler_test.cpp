@@ -24,7 +24,7 @@ struct ApiTest : ::testing::Test {
                  },
                  [] { return std::string("{\"node\":1}\n"); }, "access", "secret key"}),
         server(
-            world, world.observer(), std::move(*world.listen(kHere)), http::Limits{},
+            world, world.observer(), *world.listen(kHere), http::Limits{},
             [this](http::Exchange& exchange) { handler.handle(exchange); }, Handler::error) {
     server.start();
   }

@@ -94,7 +94,7 @@ struct UsersApiTest : ::testing::Test {
                  kRoot.access_key, kRoot.secret_key},
                 std::make_unique<UsersApi>(world, world.observer(), users, kRoot.access_key, 5s)),
         server(
-            world, world.observer(), std::move(*world.listen(kHere)), http::Limits{},
+            world, world.observer(), *world.listen(kHere), http::Limits{},
             [this](http::Exchange& exchange) { handler.handle(exchange); }, Handler::error) {
     server.start();
   }

@@ -26,9 +26,9 @@ class ClientTest : public ::testing::Test {
   // it and answers with the step's text. Then it closes.
   void play(std::vector<std::vector<std::string>> scripts) {
     world.spawn("script", [this, scripts = std::move(scripts)] {
-      auto listener = std::move(*world.listen(kHere));
+      auto listener = *world.listen(kHere);
       for (const auto& script : scripts) {
-        auto stream = std::move(*listener->accept());
+        auto stream = *listener->accept();
         for (const std::string& step : script) {
           char block[65536];
           const auto n = stream->read_some(block);
@@ -176,8 +176,8 @@ TEST_F(ClientTest, NoAnswerIsOutcomeUnknown) {
       World other;
       Client there(other, kHere);
       other.spawn("script", [&] {
-        auto listener = std::move(*other.listen(kHere));
-        auto stream = std::move(*listener->accept());
+        auto listener = *other.listen(kHere);
+        auto stream = *listener->accept();
         char block[1000];
         (void)stream->read_some(block);
         if (!answer.empty()) (void)stream->write_all(answer);

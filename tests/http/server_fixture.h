@@ -63,7 +63,7 @@ class ServerTest : public ::testing::Test {
     exchange.respond(std::move(answer), line).ignore();
   }
 
-  std::unique_ptr<Stream> dial() { return std::move(*world.connect(kHere, kNever)); }
+  std::unique_ptr<Stream> dial() { return *world.connect(kHere, kNever); }
 
   // Sends the parts a millisecond apart, ends the sending, returns all that came back.
   std::string talk(const std::vector<std::string>& parts, bool end = true) {

@@ -56,7 +56,7 @@ Identity identity(uint64_t node, const std::string& secret) {
 struct PeerTest : ::testing::Test {
   void serve() {
     server = std::make_unique<Server>(world, world.observer(), two, members, echo,
-                                      std::move(*world.listen(kThere)), server_options);
+                                      *world.listen(kThere), server_options);
     server->start();
   }
   void dial() {
@@ -445,7 +445,7 @@ TEST_F(PeerTest, RequestThatDoesNotFitAFrameIsNotSent) {
 // Half open: the other side, or something in between, has forgotten the connection and says nothing.
 TEST_F(PeerTest, SilentConnectionIsGivenUpAndMadeAgain) {
   world.run([&] {
-    auto listener = std::move(*world.listen(kThere));
+    auto listener = *world.listen(kThere);
     size_t accepted = 0;
     std::vector<std::unique_ptr<Stream>> silent;
     world.spawn("forgetful", [&] {

@@ -135,7 +135,7 @@ TEST_F(BoundsTest, ConnectionsOverTheLimitAreToldToComeAgain) {
   world.run([&] {
     std::vector<std::unique_ptr<Stream>> crowd;
     for (size_t i = 0; i <= kMaxConnections; ++i)
-      crowd.push_back(std::move(*world.connect(kHere, kNever)));
+      crowd.push_back(*world.connect(kHere, kNever));
     answer = read_all(*crowd.back(), world.clock());
   });
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 503 ")) << answer;

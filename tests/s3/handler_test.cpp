@@ -345,7 +345,7 @@ TEST_F(S3Test, TroubleInTheStore) {
 TEST_F(S3Test, HttpErrorsAreXmlToo) {
   std::string answer;
   world.run([&] {
-    auto stream = std::move(*world.connect(kHere, kNever));
+    auto stream = *world.connect(kHere, kNever);
     EXPECT_TRUE(stream->write_all("GET nonsense HTTP/1.1\r\nbroken\r\n\r\n").ok());
     answer = http::test::read_all(*stream, world.clock());
   });

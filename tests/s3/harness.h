@@ -52,7 +52,7 @@ class S3Test : public ::testing::Test {
     http::Limits limits;
     limits.max_connections = kMaxConnections;
     server = std::make_unique<http::Server>(
-        world, observer(), std::move(*world.listen(kHere)), limits,
+        world, observer(), *world.listen(kHere), limits,
         [this](http::Exchange& exchange) { handler->handle(exchange); },
         [this](int status, std::string_view reason, http::ResponseHead& head, std::string& body) {
           handler->http_error(status, reason, head, body);

@@ -120,7 +120,7 @@ TEST_F(UploadTest, InsideTransferEncodingChunked) {
   text += std::string(rest) + "\r\n" + inner.substr(7) + "\r\n0\r\n\r\n";
   std::string answer;
   world.run([&] {
-    auto stream = std::move(*world.connect(kHere, kNever));
+    auto stream = *world.connect(kHere, kNever);
     EXPECT_TRUE(stream->write_all(text).ok());
     answer = http::test::read_all(*stream, world.clock());
   });
@@ -140,7 +140,7 @@ TEST_F(UploadTest, LengthIsRequired) {
   text += "\r\n1\r\nx\r\n0\r\n\r\n";
   std::string answer;
   world.run([&] {
-    auto stream = std::move(*world.connect(kHere, kNever));
+    auto stream = *world.connect(kHere, kNever);
     EXPECT_TRUE(stream->write_all(text).ok());
     answer = http::test::read_all(*stream, world.clock());
   });
@@ -242,7 +242,7 @@ TEST_F(UploadTest, TooLargeIsRefusedUnread) {
     http::append_header(text, header.name, header.value);
   std::string answer;
   world.run([&] {
-    auto stream = std::move(*world.connect(kHere, kNever));
+    auto stream = *world.connect(kHere, kNever);
     EXPECT_TRUE(stream->write_all(text + "\r\n").ok());
     answer = http::test::read_all(*stream, world.clock());
   });
@@ -283,7 +283,7 @@ TEST_F(UploadTest, AClientThatStopsGetsNothingStored) {
   for (const http::Header& header : head.headers)
     http::append_header(text, header.name, header.value);
   world.run([&] {
-    auto stream = std::move(*world.connect(kHere, kNever));
+    auto stream = *world.connect(kHere, kNever);
     EXPECT_TRUE(stream->write_all(text + "\r\nhello").ok());
     stream->shutdown_write();
     http::test::read_all(*stream, world.clock());
@@ -314,14 +314,14 @@ TEST_F(UploadTest, MemoryIsBounded) {
   world.run([&] {
     std::vector<std::unique_ptr<Stream>> slow;
     for (int i = 0; i < 4; ++i) {
-      slow.push_back(std::move(*world.connect(kHere, kNever)));
+      slow.push_back(*world.connect(kHere, kNever));
       ASSERT_TRUE(slow.back()->write_all(text + "\r\n").ok());
     }
     ASSERT_TRUE(world.sleep_for(1s).ok());
     http::Client client(world, kHere);
     const Instant began = world.clock().now();
-    refused_read = std::move(*client.request(read, "", kNever, 1 << 20));
-    refused = std::move(*client.request(late, "x", kNever, 1 << 20));
+    refused_read = *client.request(read, "", kNever, 1 << 20);
+    refused = *client.request(late, "x", kNever, 1 << 20);
     EXPECT_EQ(world.clock().now() - began, 20s);  // each waits for its turn
     for (auto& stream : slow) {
       ASSERT_TRUE(stream->write_all(std::string(kMaxBody, 's')).ok());
