@@ -130,6 +130,39 @@ TEST_F(BoundsTest, NoMoreRequestsThanTurns) {
   EXPECT_EQ(brief(call("GET", "/bucket/k")), "200");
 }
 
+// A page is memory as bodies are: 2 KiB a key, until it has been sent.
+TEST_F(BoundsTest, ListingsShareTheMemoryOfBodies) {
+  call("PUT", "/bucket/k", "x");
+  size_t running = 0;
+  size_t most = 0;
+  store.on_list = [&](size_t) {
+    most = std::max(most, ++running);
+    EXPECT_TRUE(world.sleep_for(10ms).ok());
+    --running;
+  };
+  const auto lists = [&](const std::string& target) {
+    most = 0;
+    WaitGroup readers(world.scheduler(), world.clock());
+    const http::RequestHead head = get(target);
+    world.run([&] {
+      for (int i = 0; i < 12; ++i) {
+        readers.add();
+        world.spawn("reader", [&] {
+          http::Client client(world, kHere);
+          const auto got = client.request(head, "", kNever, 1 << 20);
+          EXPECT_TRUE(got.ok() && got->head.status == 200 &&
+                      got->body.find("<Key>k</Key>") != std::string::npos);
+          readers.done();
+        });
+      }
+      (void)readers.wait();
+    });
+    return most;
+  };
+  EXPECT_EQ(lists("/bucket?list-type=2"), 2u) << "4 MiB, 1,000 keys each";
+  EXPECT_EQ(lists("/bucket?list-type=2&max-keys=100"), 12u);
+}
+
 TEST_F(BoundsTest, ConnectionsOverTheLimitAreToldToComeAgain) {
   std::string answer;
   world.run([&] {

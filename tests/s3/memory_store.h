@@ -137,6 +137,7 @@ class MemoryStore final : public router::Store {
   Result<router::Listing> list_objects(const router::ListRequest& request,
                                        const router::Call& call) override {
     DRUMLIN_TRY(fail);
+    if (on_list) on_list(request.limit);
     DRUMLIN_ASSIGN(Bucket * found, find(request.bucket, call));
     router::Listing out;
     out.owner = found->record.owner;
@@ -157,7 +158,8 @@ class MemoryStore final : public router::Store {
   }
 
   Status fail;
-  std::function<void(uint64_t max_body)> on_get;          // before each get_object
+  std::function<void(uint64_t max_body)> on_get;  // before each get_object
+  std::function<void(size_t limit)> on_list;
   std::function<Status(std::string_view key)> on_delete;  // before each delete_object
   bool check_nothing = false;  // check_bucket() says OK: what the operations themselves do then
   // The object as it is stored, or null.
