@@ -261,6 +261,7 @@ void Server::take_request(const std::shared_ptr<Connection>& connection, Frame f
 std::shared_ptr<Server::Admission> Server::admit(NodeId peer, size_t bytes) {
   std::shared_ptr<Load>& load = loads_[peer];
   if (load == nullptr) load = std::make_shared<Load>();
+  if (runtime_.scheduler().crowded()) return nullptr;
   if (load->requests > 0 && (load->requests >= options_.peer_requests ||
                              load->bytes + bytes > options_.peer_request_bytes)) {
     return nullptr;
