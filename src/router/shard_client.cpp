@@ -6,8 +6,9 @@ namespace drumlin::router {
 namespace {
 
 // One attempt at a node that does not answer must not eat the whole deadline: a node that is cut off says
-// nothing, and another leads after an election timeout. Later attempts are longer, for large bodies on
-// slow networks. Asking twice costs an entry in the log, no more: the number of the command is the same.
+// nothing, and another leads after an election timeout. How much longer answers take just now, and later
+// attempts are given, is in patience.h. Asking twice costs an entry in the log, no more: the number of the
+// command is the same.
 constexpr Duration kAttemptMin = 600ms;
 constexpr Duration kAttemptMax = 5s;
 constexpr Duration kPauseMin = 10ms;
@@ -48,10 +49,9 @@ class ShardClient::Search {
     return true;
   }
 
-  Duration attempt_time() const {
-    const Duration usual =
-        std::min(kAttemptMax, kAttemptMin * (1 << std::min<size_t>(failures_, 4)));
-    return client_.runtime_.buggify("router.short_attempt", usual, 1ms, 100ms);
+  Duration attempt_time(const Patience& patience) const {
+    return client_.runtime_.buggify("router.short_attempt", patience.attempt(failures_), 1ms,
+                                    100ms);
   }
 
   Duration pause() {
@@ -88,6 +88,10 @@ ShardClient::ShardClient(Runtime& runtime, observe::Observer observer, Origin or
       retries_(observer.metrics.counter("drumlin_router_retries_total",
                                         "Attempts beyond the first of reads and writes")) {}
 
+Patience& ShardClient::patience_of(NodeId node, bool write) {
+  return patience_.try_emplace({node, write}, kAttemptMin, kAttemptMax).first->second;
+}
+
 // The one loop around every attempt. An outcome that is unknown stays so until an attempt is
 // answered.
 template <typename T, typename Attempt>
@@ -97,11 +101,15 @@ Result<T> ShardClient::search(uint32_t shard, Instant deadline, bool write, Atte
   Status last(Code::kUnavailable, "no leader was found in time");
   while (!stopping_.cancelled() && runtime_.clock().now() < deadline) {
     const NodeId node = search.next();
+    Patience& patience = patience_of(node, write);
+    const Instant began = runtime_.clock().now();
     // Our own replica says so itself when it no longer leads.
-    const Instant limit = node == origin_.node
-                              ? deadline
-                              : std::min(deadline, after(runtime_.clock(), search.attempt_time()));
+    const Instant limit =
+        node == origin_.node
+            ? deadline
+            : std::min(deadline, after(runtime_.clock(), search.attempt_time(patience)));
     Result<T> answer = attempt(node, limit);
+    if (answer.ok()) patience.answered(runtime_.clock().now() - began);
     // As if it had been lost on its way: asking again must do no harm.
     if (answer.ok() && runtime_.buggify("router.lose_answer")) {
       answer = Status(write ? Code::kOutcomeUnknown : Code::kTimeout, "buggify");

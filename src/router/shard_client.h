@@ -7,10 +7,12 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "observe/observer.h"
 #include "replica/replica_set.h"
+#include "router/patience.h"
 #include "rpc/peer.h"
 #include "runtime/runtime.h"
 #include "shard/command.h"
@@ -49,6 +51,7 @@ class ShardClient {
     uint64_t low_water() const { return (outstanding.empty() ? next : *outstanding.begin()) - 1; }
   };
   class Search;
+  Patience& patience_of(NodeId node, bool write);
   template <typename T, typename Attempt>
   Result<T> search(uint32_t shard, Instant deadline, bool write, Attempt&& attempt);
   Result<std::string> propose_at(NodeId node, uint32_t shard, const std::string& command,
@@ -64,6 +67,8 @@ class ShardClient {
   std::map<NodeId, rpc::Peer*> peers_;
   std::vector<NodeId> leaders_;  // who answered last; 0: nobody yet
   std::vector<Numbers> numbers_;
+  std::map<std::pair<NodeId, bool>, Patience>
+      patience_;  // true: with writes, which wait for a disk
   Rng jitter_;
   Cancellation stopping_;
   observe::Counter& retries_;

@@ -76,6 +76,22 @@ TEST(ShardClientWrite, FalseHintsDoNotLeadAstray) {
   }
 }
 
+// A leader that is busy is not made busier by everything coming twice.
+TEST(ShardClientWrite, ASlowLeaderIsAskedOnce) {
+  Cluster c;
+  c.before_apply = [&](uint32_t, const shard::Command&) { (void)c.world.sleep_for(900ms); };
+  c.run([&] {
+    const auto client = c.client();
+    ASSERT_TRUE(client->write(kShard, install(), c.in(10s)).ok());
+    EXPECT_GT(c.attempts, 1u) << "nobody knew";
+    for (int i = 0; i < 5; ++i) {
+      const uint64_t before = c.attempts;
+      ASSERT_TRUE(client->write(kShard, del(), c.in(10s)).ok());
+      EXPECT_EQ(c.attempts, before + 1) << i;
+    }
+  });
+}
+
 TEST(ShardClientWrite, WithoutALeaderItIsUnavailableAtTheDeadline) {
   Cluster c;
   c.leaders[kShard] = NodeId();
