@@ -28,6 +28,7 @@ node::Config make_config(const Plan& plan, uint32_t node) {
   config.kv_cache_bytes = uint64_t{plan.kv_cache_kib} << 10;
   config.kv_flush_wal_bytes = uint64_t{plan.kv_flush_kib} << 10;
   config.log_level = "debug";
+  config.log_lines_per_s = 0;
   config.wal_segment_bytes = uint64_t{plan.wal_segment_kib} << 10;
   config.wal_grow_bytes = uint64_t{plan.wal_grow_kib} << 10;
   config.limits.log_cache_bytes = size_t{plan.log_cache_kib} << 10;

@@ -85,6 +85,7 @@ struct Config {
   uint64_t wal_segment_bytes = 64u << 20;
   uint64_t wal_grow_bytes = 4u << 20;  // zeros written ahead of the log at most
   std::string log_level = "info";
+  uint32_t log_lines_per_s = 1000;  // of each level; 0: any number
 
   Limits limits;
   Timers timers;

@@ -52,7 +52,7 @@ Node::Parts::Parts(Runtime& r, Config c, Hooks h)
     : runtime(r),
       config(std::move(c)),
       hooks(std::move(h)),
-      log(r.clock(), config.id, level_of(config), hooks.log),
+      log(r.clock(), config.id, level_of(config), hooks.log, config.log_lines_per_s),
       observer{log, metrics, hooks.trace} {}
 
 Node::Parts::~Parts() = default;

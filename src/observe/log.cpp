@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <boost/json/serialize.hpp>
+#include <utility>
 
 namespace drumlin::observe {
 namespace {
@@ -39,7 +40,35 @@ bool parse_level(std::string_view text, Level& out) {
 
 void Log::write(Level level, std::string_view area, std::string_view message,
                 std::initializer_list<Field> fields) const {
-  if (!enabled(level)) return;
+  if (enabled(level) && take_turn(level)) emit(level, area, message, fields);
+}
+
+bool Log::take_turn(Level level) const {
+  if (lines_per_s_ == 0) return true;
+  if (clock_.now() - second_ >= 1s) {
+    second_ = clock_.now();
+    lines_ = {};
+    tell_left_out();
+  }
+  const auto l = static_cast<size_t>(level);
+  if (lines_[l] < lines_per_s_) {
+    ++lines_[l];
+    return true;
+  }
+  ++left_out_[l];
+  return false;
+}
+
+void Log::tell_left_out() const {
+  for (size_t l = 0; l < kLevels; ++l) {
+    const uint64_t lines = std::exchange(left_out_[l], 0);
+    if (lines == 0) continue;
+    emit(Level::kWarn, "log", "lines were left out", {{"of", kLevelNames[l]}, {"lines", lines}});
+  }
+}
+
+void Log::emit(Level level, std::string_view area, std::string_view message,
+               std::initializer_list<Field> fields) const {
   std::string line = fmt::format(R"({{"ts":"{}","level":"{}","node":{},"area":"{}","msg":{})",
                                  rfc3339(clock_.wall()), kLevelNames[static_cast<size_t>(level)],
                                  node_.value(), area, quoted(message));

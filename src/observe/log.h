@@ -1,8 +1,13 @@
 // Structured log: one JSON object a line, {"ts","level","node","area","msg",fields...}. The sink is
 // handed in (host: standard error; simulation: the run's log). Messages are constant strings, all that
 // varies goes into fields. Never log a secret, a signature or a body.
+//
+// A line is written at once, and whoever reads the sink may be slow, so there is a limit to what strangers can make
+// a node say: so many lines a second of each level. What is beyond is counted, and the count is a line of its own in
+// a later second.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
@@ -51,8 +56,13 @@ struct Field {
 
 class Log {
  public:
-  Log(Clock& clock, NodeId node, Level level, LogSink sink)
-      : clock_(clock), node_(node), level_(level), sink_(std::move(sink)) {}
+  // `lines_per_s`: of each level; 0: any number.
+  Log(Clock& clock, NodeId node, Level level, LogSink sink, uint32_t lines_per_s = 0)
+      : clock_(clock),
+        node_(node),
+        level_(level),
+        lines_per_s_(lines_per_s),
+        sink_(std::move(sink)) {}
 
   bool enabled(Level level) const { return level >= level_ && sink_; }
   void write(Level level, std::string_view area, std::string_view message,
@@ -75,10 +85,21 @@ class Log {
   }
 
  private:
+  static constexpr size_t kLevels = 4;
+  bool take_turn(Level level) const;
+  void tell_left_out() const;
+  void emit(Level level, std::string_view area, std::string_view message,
+            std::initializer_list<Field> fields) const;
+
   Clock& clock_;
   NodeId node_;
   Level level_;
+  uint32_t lines_per_s_;
   LogSink sink_;
+  // Logging changes nothing that its callers could see.
+  mutable Instant second_{};  // its beginning
+  mutable std::array<uint32_t, kLevels> lines_{};
+  mutable std::array<uint64_t, kLevels> left_out_{};
 };
 
 // "2026-11-24T12:31:05.123Z".

@@ -26,6 +26,34 @@ TEST(Log, WritesOneJsonObjectALine) {
   EXPECT_EQ(out, "");
 }
 
+TEST(Log, SaysSoManyLinesASecondAndHowManyMoreThereWere) {
+  class SteppedClock : public StoppedClock {
+   public:
+    Instant now() const override { return at; }
+    Instant at = Instant(100s);
+  };
+  SteppedClock clock;
+  std::vector<std::string> out;
+  Log log(
+      clock, NodeId(1), Level::kInfo,
+      [&](Level, std::string_view line) { out.emplace_back(line.substr(line.find("\"area\""))); },
+      2);
+  for (int i = 0; i < 5; ++i)
+    log.info("s3", "flood", {{"n", i}});
+  log.warn("s3", "heard");
+  clock.at += 999ms;
+  log.info("s3", "still too early");
+  clock.at += 1ms;
+  log.info("s3", "again");
+  clock.at += 5s;
+  log.info("s3", "quiet");
+  EXPECT_EQ(out, (std::vector<std::string>{
+                     R"("area":"s3","msg":"flood","n":0})", R"("area":"s3","msg":"flood","n":1})",
+                     R"("area":"s3","msg":"heard"})",
+                     R"("area":"log","msg":"lines were left out","of":"info","lines":4})",
+                     R"("area":"s3","msg":"again"})", R"("area":"s3","msg":"quiet"})"}));
+}
+
 TEST(Log, LevelsParse) {
   Level level;
   EXPECT_TRUE(parse_level("warn", level));
