@@ -7,7 +7,7 @@ Runs `drumlin-sim swarm` (the release build), or reads a swarm's output from FIL
 line is the summary. The names are those in the source: `probe("wal.torn_tail_cut")` in a rare branch, and the
 points `buggify("wal.early_rotation")` inside nodes, which are reached when they strike. Prints a table of all, the
 rarest first. Exit 1 if a seed failed, if a probe was reached that the source does not have, or if one was never
-reached that every swarm of 50 seeds reaches: all but those in RARE. With --all those, too.
+reached that every swarm of 200 seeds reaches: all but those in RARE. With --all those, too.
 """
 
 import argparse
@@ -24,7 +24,7 @@ BINARY = os.path.join("build", "release", "bin", "drumlin-sim")
 _PROBE = re.compile(r'\b(?:probe|reached)\(\s*(?:\w+,\s*)?"([a-z0-9_.]+)"')
 _POINT = re.compile(r'\bbuggify(?:_delay)?\(\s*"([a-z0-9_.]+)"')
 
-# Fewer than one seed in eight reaches these, so fifty may miss them; a thousand have reached all.
+# Fewer than one seed in eight reaches these, so a small swarm may miss them; a thousand have reached all.
 RARE = {
     "bucket.decided_elsewhere", "buggify.replica.fetch_fails",
     "buggify.replica.late_query", "buggify.replica.slow_fetch",

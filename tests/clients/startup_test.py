@@ -212,8 +212,8 @@ class ThreeNodes(Refusals):
         for _ in range(2):  # also when it has a superblock of its own by now
             self.refuses(self.node, 1, "refuse", "node 3", "wiped")
             self.others_go_on()
-        for node in self.world.nodes[:2]:
-            self.assertIn("wiped", node.log_tail(1000))
+        # The first to refuse it ended it, each time: the other may not have come to it.
+        self.assertTrue(any("wiped" in node.log_tail(1000) for node in self.world.nodes[:2]))
         shutil.rmtree(self.node.data)
         os.rename(self.node.data + ".lost", self.node.data)
         self.comes_back()
