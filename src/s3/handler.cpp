@@ -15,8 +15,8 @@ namespace {
 
 // For a request that finds all others at work.
 constexpr Duration kTurn = 1s;
-constexpr size_t kLoggedPath =
-    1200;  // bytes: a bucket and the longest key; strangers can send more
+// Bytes: a bucket and the longest key. Strangers can send more.
+constexpr size_t kLoggedPath = 1200;
 
 class ExchangeBody : public BodySource {
  public:

@@ -14,8 +14,8 @@ namespace drumlin::s3 {
 namespace {
 
 constexpr size_t kMaxKeys = 1000;
-constexpr size_t kItemBytes =
-    2048;  // of memory: partitions give more than is asked for, XML repeats it
+// Of memory: partitions give more than is asked for, and XML repeats it.
+constexpr size_t kItemBytes = 2048;
 constexpr std::string_view kOnlyVersion = "null";
 
 // What both versions have in common.
