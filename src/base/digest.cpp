@@ -44,19 +44,6 @@ Digest one_shot(Hasher::Kind kind, std::string_view bytes) {
   return out;
 }
 
-// Of a and b together.
-Sha256Digest sha256_of(EVP_MD_CTX* ctx, std::string_view a, std::string_view b) {
-  Sha256Digest out;
-  unsigned int size = 0;
-  const bool ok = EVP_DigestInit_ex(ctx, fetched(Hasher::Kind::kSha256), nullptr) == 1 &&
-                  EVP_DigestUpdate(ctx, a.data(), a.size()) == 1 &&
-                  EVP_DigestUpdate(ctx, b.data(), b.size()) == 1 &&
-                  EVP_DigestFinal_ex(ctx, out.data(), &size) == 1;
-  DRUMLIN_CHECK(ok);
-  DRUMLIN_CHECK_EQ(size, out.size());
-  return out;
-}
-
 }  // namespace
 
 uint32_t crc32c(std::string_view bytes, uint32_t seed) {
@@ -81,28 +68,60 @@ Md5Digest md5(std::string_view bytes) {
   return one_shot<Md5Digest>(Hasher::Kind::kMd5, bytes);
 }
 
-// RFC 2104. Not OpenSSL's HMAC(), which looks its algorithm up anew each time: that costs more than
-// the hashing of a short text.
 Sha256Digest hmac_sha256(std::string_view key, std::string_view bytes) {
+  return HmacSha256(key).of({bytes});
+}
+
+// Not OpenSSL's HMAC(), which looks its algorithm up anew each time: that costs more than the hashing of a
+// short text.
+struct HmacSha256::Impl {
+  EVP_MD_CTX* inner = EVP_MD_CTX_new();  // has eaten the key, as `outer` has
+  EVP_MD_CTX* outer = EVP_MD_CTX_new();
+  EVP_MD_CTX* work = EVP_MD_CTX_new();
+  ~Impl() {
+    for (EVP_MD_CTX* ctx : {inner, outer, work})
+      EVP_MD_CTX_free(ctx);
+  }
+  void finish(Sha256Digest& out) const {
+    unsigned int size = 0;
+    DRUMLIN_CHECK(EVP_DigestFinal_ex(work, out.data(), &size) == 1);
+    DRUMLIN_CHECK_EQ(size, out.size());
+  }
+};
+
+HmacSha256::HmacSha256(std::string_view key) : impl_(std::make_unique<Impl>()) {
   constexpr size_t kBlock = 64;
-  std::array<unsigned char, kBlock> inner{};
+  std::array<unsigned char, kBlock> pad{};
   if (key.size() > kBlock) {
     const Sha256Digest digest = sha256(key);
-    std::copy(digest.begin(), digest.end(), inner.begin());
+    std::copy(digest.begin(), digest.end(), pad.begin());
   } else {
-    std::copy(key.begin(), key.end(), inner.begin());
+    std::copy(key.begin(), key.end(), pad.begin());
   }
-  std::array<unsigned char, kBlock> outer = inner;
-  for (size_t i = 0; i < kBlock; ++i) {
-    inner[i] ^= 0x36;
-    outer[i] ^= 0x5c;
-  }
-  EVP_MD_CTX* const ctx = EVP_MD_CTX_new();
-  const Sha256Digest hashed = sha256_of(ctx, as_view(inner), bytes);
-  const Sha256Digest out = sha256_of(ctx, as_view(outer), as_view(hashed));
-  EVP_MD_CTX_free(ctx);
-  OPENSSL_cleanse(inner.data(), inner.size());
-  OPENSSL_cleanse(outer.data(), outer.size());
+  const auto begin = [&pad](EVP_MD_CTX* ctx, unsigned char mask) {
+    for (unsigned char& byte : pad)
+      byte ^= mask;
+    DRUMLIN_CHECK(EVP_DigestInit_ex(ctx, fetched(Hasher::Kind::kSha256), nullptr) == 1);
+    DRUMLIN_CHECK(EVP_DigestUpdate(ctx, pad.data(), pad.size()) == 1);
+  };
+  begin(impl_->inner, 0x36);
+  begin(impl_->outer, 0x36 ^ 0x5c);  // the pad has the inner mask on already
+  OPENSSL_cleanse(pad.data(), pad.size());
+}
+HmacSha256::~HmacSha256() = default;
+HmacSha256::HmacSha256(HmacSha256&&) noexcept = default;
+HmacSha256& HmacSha256::operator=(HmacSha256&&) noexcept = default;
+
+Sha256Digest HmacSha256::of(std::initializer_list<std::string_view> pieces) {
+  Sha256Digest out;
+  EVP_MD_CTX* const work = impl_->work;
+  DRUMLIN_CHECK(EVP_MD_CTX_copy_ex(work, impl_->inner) == 1);
+  for (const std::string_view piece : pieces)
+    DRUMLIN_CHECK(EVP_DigestUpdate(work, piece.data(), piece.size()) == 1);
+  impl_->finish(out);
+  DRUMLIN_CHECK(EVP_MD_CTX_copy_ex(work, impl_->outer) == 1);
+  DRUMLIN_CHECK(EVP_DigestUpdate(work, out.data(), out.size()) == 1);
+  impl_->finish(out);
   return out;
 }
 

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <span>
 #include <string>
@@ -36,6 +37,22 @@ class Hasher {
   Hasher& operator=(Hasher&&) noexcept;
   void update(std::string_view bytes);
   std::string finish();  // raw digest bytes
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// HMAC-SHA256 (RFC 2104) with a key that is used again and again: what depends on the key alone is done
+// once. Not copyable; one user at a time.
+class HmacSha256 {
+ public:
+  explicit HmacSha256(std::string_view key);
+  ~HmacSha256();
+  HmacSha256(HmacSha256&&) noexcept;
+  HmacSha256& operator=(HmacSha256&&) noexcept;
+  // Of the pieces one after the other.
+  Sha256Digest of(std::initializer_list<std::string_view> pieces);
 
  private:
   struct Impl;

@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "base/codec.h"
-#include "base/digest.h"
 
 namespace drumlin::rpc {
 namespace {
@@ -23,15 +22,19 @@ void encode_header(const Frame& frame, char* out) {
 
 }  // namespace
 
-std::string FrameStream::mac(const std::string& key, uint64_t number, std::string_view header,
-                             std::string_view payload) const {
-  std::string input;
-  input.reserve(8 + header.size() + payload.size());
-  Writer w(input);
-  w.u64(number);
-  w.raw(header);
-  w.raw(payload);
-  return std::string(as_view(hmac_sha256(key, input)).substr(0, kFrameMacBytes));
+FrameStream::FrameStream(std::unique_ptr<Stream> stream, std::string_view send_key,
+                         std::string_view receive_key)
+    : stream_(std::move(stream)) {
+  if (!send_key.empty()) send_mac_.emplace(send_key);
+  if (!receive_key.empty()) receive_mac_.emplace(receive_key);
+}
+
+std::string FrameStream::mac(HmacSha256& keyed, uint64_t number, std::string_view header,
+                             std::string_view payload) {
+  char bytes[sizeof(number)];
+  store_le(bytes, number);
+  const Sha256Digest digest = keyed.of({{bytes, sizeof(bytes)}, header, payload});
+  return std::string(as_view(digest).substr(0, kFrameMacBytes));
 }
 
 Status FrameStream::write(std::span<const Frame> frames) {
@@ -48,8 +51,8 @@ Status FrameStream::write(std::span<const Frame> frames) {
     const std::string_view header(extras[i].header, kFrameHeaderBytes);
     pieces.push_back(header);
     pieces.push_back(frames[i].payload);
-    if (!send_key_.empty()) {
-      extras[i].mac = mac(send_key_, sent_, header, frames[i].payload);
+    if (send_mac_) {
+      extras[i].mac = mac(*send_mac_, sent_, header, frames[i].payload);
       pieces.push_back(extras[i].mac);
     }
     ++sent_;
@@ -99,12 +102,12 @@ Result<Frame> FrameStream::read() {
   if (crc32c(frame.payload, crc32c({header, 20})) != load_le<uint32_t>(header + 20)) {
     return Status(Code::kCorrupt, "frame checksum");
   }
-  if (!receive_key_.empty()) {
+  if (receive_mac_) {
     char tag[kFrameMacBytes];
     DRUMLIN_TRY(read_exact(tag));
     if (!constant_time_equal(
             {tag, kFrameMacBytes},
-            mac(receive_key_, received_, {header, kFrameHeaderBytes}, frame.payload))) {
+            mac(*receive_mac_, received_, {header, kFrameHeaderBytes}, frame.payload))) {
       return Status(Code::kCorrupt, "frame MAC");
     }
   }

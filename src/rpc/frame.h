@@ -16,10 +16,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/digest.h"
 #include "base/status.h"
 #include "runtime/clock.h"
 #include "runtime/network.h"
@@ -50,10 +54,9 @@ struct Frame {
 // reads. All calls yield.
 class FrameStream {
  public:
-  FrameStream(std::unique_ptr<Stream> stream, std::string send_key, std::string receive_key)
-      : stream_(std::move(stream)),
-        send_key_(std::move(send_key)),
-        receive_key_(std::move(receive_key)) {}
+  // Empty keys: without MACs.
+  FrameStream(std::unique_ptr<Stream> stream, std::string_view send_key,
+              std::string_view receive_key);
 
   // All frames in one gather write.
   Status write(std::span<const Frame> frames);
@@ -67,8 +70,8 @@ class FrameStream {
   Stream& stream() { return *stream_; }
 
  private:
-  std::string mac(const std::string& key, uint64_t number, std::string_view header,
-                  std::string_view payload) const;
+  static std::string mac(HmacSha256& keyed, uint64_t number, std::string_view header,
+                         std::string_view payload);
   Status read_exact(std::span<char> into);
   Result<size_t> read_some(std::span<char> into);
   std::unique_ptr<Stream> stream_;
@@ -77,8 +80,8 @@ class FrameStream {
   std::vector<char> buffer_;  // bytes read ahead: [begin_, end_)
   size_t begin_ = 0;
   size_t end_ = 0;
-  std::string send_key_;
-  std::string receive_key_;
+  std::optional<HmacSha256> send_mac_;
+  std::optional<HmacSha256> receive_mac_;
   uint64_t sent_ = 0;
   uint64_t received_ = 0;
 };

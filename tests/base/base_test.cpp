@@ -33,6 +33,15 @@ TEST(Digest, PublishedVectors) {
             "41f1c4cc3107cd5b8d92460f61032902bfdb06484eef17e861b83a5012d3b7f3");
 }
 
+TEST(Digest, AKeyedMacIsTheSameEachTimeAndInPieces) {
+  HmacSha256 keyed("Jefe");
+  const Sha256Digest whole = hmac_sha256("Jefe", "what do ya want for nothing?");
+  EXPECT_EQ(keyed.of({"what do ya want for nothing?"}), whole);
+  EXPECT_NE(keyed.of({}), whole);
+  HmacSha256 moved = std::move(keyed);
+  EXPECT_EQ(moved.of({"what do ya ", "", "want for nothing?"}), whole);
+}
+
 TEST(Digest, PlacementHashIsFrozen) {
   // Changing any of these moves every key of every cluster ever made.
   EXPECT_EQ(xxh3(""), 0x2d06800538d394c2ULL);
