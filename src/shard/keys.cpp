@@ -16,17 +16,11 @@ std::string Keys::with_class(uint8_t c) const {
   return out;
 }
 
-std::string Keys::session(uint64_t node) const {
-  std::string out = sessions();
-  Writer(out).u64_be(node);
-  return out;
-}
-
-std::string Keys::reply(uint64_t node, uint64_t number) const {
+std::string Keys::reply(uint64_t node, uint32_t slot) const {
   std::string out = replies();
   Writer writer(out);
   writer.u64_be(node);
-  writer.u64_be(number);
+  writer.u32_be(slot);
   return out;
 }
 

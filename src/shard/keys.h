@@ -2,8 +2,7 @@
 //
 //   shard u16be | generation u32be | class u8 | rest
 //     0x01 meta         -                               applied index, log time, last delete
-//     0x02 session      node u64be                      boot, low water
-//     0x03 reply        node u64be | number u64be       what the session was told
+//     0x03 reply        node u64be | slot u32be         what the session was told, how far it had come
 //     0x04 outcome      index u64be                     what a client's own request id was told
 //     0x10 record       bucket name                     catalogue shard only
 //     0x11 row          bucket name                     the partition's copy
@@ -28,10 +27,8 @@ class Keys {
   Keys(uint32_t shard, uint32_t generation);
 
   std::string meta() const { return with_class(0x01); }
-  std::string sessions() const { return with_class(0x02); }
-  std::string session(uint64_t node) const;
   std::string replies() const { return with_class(0x03); }
-  std::string reply(uint64_t node, uint64_t number) const;
+  std::string reply(uint64_t node, uint32_t slot) const;
   std::string outcomes() const { return with_class(0x04); }
   std::string outcome(uint64_t index) const;
   std::string records() const { return with_class(0x10); }

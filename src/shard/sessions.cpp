@@ -2,12 +2,17 @@
 
 #include <algorithm>
 #include <iterator>
+#include <vector>
 
 #include "base/codec.h"
 #include "shard/codec.h"
 
 namespace drumlin::shard {
 namespace {
+
+constexpr uint8_t kReplyVersion =
+    2;  // 1 lay under its number and had a record of the session beside it
+constexpr size_t kHeadBytes = 1 + 3 * 8;
 
 std::string refusal(Code code, const char* why) {
   Reply reply;
@@ -21,31 +26,42 @@ std::string refusal(Code code, const char* why) {
 
 Status Sessions::load(const kv::View& view, const Keys& keys) {
   sessions_.clear();
-  const std::string heads = keys.sessions();
-  auto cursor = view.cursor(heads, Keys::after_prefix(heads));
-  for (; cursor->valid(); cursor->next()) {
-    Reader key(cursor->key().substr(heads.size()));
-    Reader value(cursor->value());
-    const uint64_t node = key.u64_be();
-    State& state = sessions_[node];
-    const uint8_t version = value.u8();
-    state.boot = value.u64();
-    state.low_water = value.u64();
-    if (!key.done() || !value.done() || version != kFormatVersion) {
-      return {Code::kCorrupt, "malformed session"};
-    }
-  }
-  DRUMLIN_TRY(cursor->status());
   const std::string replies = keys.replies();
-  cursor = view.cursor(replies, Keys::after_prefix(replies));
+  auto cursor = view.cursor(replies, Keys::after_prefix(replies));
   for (; cursor->valid(); cursor->next()) {
     Reader key(cursor->key().substr(replies.size()));
     const uint64_t node = key.u64_be();
-    const uint64_t number = key.u64_be();
-    if (!key.done()) return {Code::kCorrupt, "malformed session reply"};
-    sessions_[node].replies[number] = cursor->value();
+    const uint32_t slot = key.u32_be();
+    if (!key.done()) return {Code::kCorrupt, "malformed key of a session's reply"};
+    DRUMLIN_TRY(load_reply(sessions_[node], slot, cursor->value()));
   }
   return cursor->status();
+}
+
+Status Sessions::load_reply(State& state, uint32_t slot, std::string_view value) {
+  if (slot >= kMaxReplies || value.empty()) {
+    return {Code::kCorrupt, "malformed record of a session's reply"};
+  }
+  Reader reader(value);
+  if (reader.u8() != kReplyVersion) {
+    return {Code::kUnsupported, "unknown format of a session's reply"};
+  }
+  const uint64_t boot = reader.u64();
+  const uint64_t low_water = reader.u64();
+  const uint64_t number = reader.u64();
+  Told told{slot, std::string(reader.rest())};
+  // Slots come in their order.
+  const uint32_t expected = static_cast<uint32_t>(state.replies.size() + state.free.size());
+  for (uint32_t gap = expected; gap < slot; ++gap)
+    state.free.insert(gap);
+  const bool first = state.replies.empty();
+  if (!reader.ok() || (!first && boot != state.boot) ||
+      !state.replies.emplace(number, std::move(told)).second) {
+    return {Code::kCorrupt, "malformed record of a session's reply"};
+  }
+  state.boot = boot;
+  state.low_water = std::max(state.low_water, low_water);
+  return {};
 }
 
 std::optional<std::string> Sessions::answered(const Session& session) const {
@@ -58,7 +74,7 @@ std::optional<std::string> Sessions::answered(const Session& session) const {
     return refusal(Code::kOutcomeUnknown, "the session is of an earlier life of the node");
   }
   const auto reply = state.replies.find(session.number);
-  if (reply != state.replies.end()) return reply->second;
+  if (reply != state.replies.end()) return reply->second.reply;
   if (session.number <= state.low_water) {
     return refusal(Code::kOutcomeUnknown, "the number lies below the session's low water");
   }
@@ -71,40 +87,56 @@ std::optional<std::string> Sessions::answered(const Session& session) const {
   return std::nullopt;
 }
 
+Sessions::Replies::const_iterator Sessions::forgotten(const State& state, const Session& session) {
+  if (session.boot > state.boot) return state.replies.end();
+  return state.replies.upper_bound(std::max(session.low_water, state.low_water));
+}
+
 void Sessions::record(const Session& session, const std::string& reply, const Keys& keys,
                       kv::Batch& batch) {
   if (session.node == 0) return;
+  staged_ = Staged{session, {0, reply}};
+  uint32_t& slot = staged_->told.slot;
   const auto it = sessions_.find(session.node);
-  const bool new_life = it == sessions_.end() || session.boot > it->second.boot;
-  uint64_t low_water = session.low_water;
   if (it != sessions_.end()) {
-    if (!new_life) low_water = std::max(low_water, it->second.low_water);
-    const auto& replies = it->second.replies;
-    const auto end = new_life ? replies.end() : replies.upper_bound(low_water);
-    for (auto old = replies.begin(); old != end; ++old) {
-      batch.remove(keys.reply(session.node, old->first));
+    const State& state = it->second;
+    if (session.boot == state.boot) {
+      staged_->session.low_water = std::max(session.low_water, state.low_water);
+    }
+    // The lowest free slot: the same on a replica that has just loaded and on one that has not.
+    std::vector<uint32_t> freed;
+    const auto end = forgotten(state, session);
+    for (auto old = state.replies.begin(); old != end; ++old)
+      freed.push_back(old->second.slot);
+    slot = static_cast<uint32_t>(state.replies.size());
+    if (!freed.empty()) slot = std::min(slot, *std::min_element(freed.begin(), freed.end()));
+    if (!state.free.empty()) slot = std::min(slot, *state.free.begin());
+    for (const uint32_t old : freed) {
+      if (old != slot) batch.remove(keys.reply(session.node, old));
     }
   }
-  std::string head;
-  Writer writer(head);
-  writer.u8(kFormatVersion);
+  std::string record;
+  record.reserve(kHeadBytes + reply.size());
+  Writer writer(record);
+  writer.u8(kReplyVersion);
   writer.u64(session.boot);
-  writer.u64(low_water);
-  batch.put(keys.session(session.node), std::move(head));
-  batch.put(keys.reply(session.node, session.number), reply);
-  staged_ = Staged{session, reply};
-  staged_->session.low_water = low_water;
+  writer.u64(staged_->session.low_water);
+  writer.u64(session.number);
+  record += reply;
+  batch.put(keys.reply(session.node, slot), std::move(record));
 }
 
 void Sessions::commit() {
   if (!staged_) return;
   const Session& session = staged_->session;
   State& state = sessions_[session.node];
-  if (session.boot > state.boot) state = State{};
+  const auto end = forgotten(state, session);
+  for (auto old = state.replies.cbegin(); old != end; old = state.replies.erase(old))
+    state.free.insert(old->second.slot);
   state.boot = session.boot;
   state.low_water = session.low_water;
-  state.replies.erase(state.replies.begin(), state.replies.upper_bound(state.low_water));
-  state.replies[session.number] = std::move(staged_->reply);
+  state.free.erase(staged_->told.slot);
+  state.replies[session.number] = std::move(staged_->told);
   staged_.reset();
 }
 

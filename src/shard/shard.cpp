@@ -7,6 +7,12 @@
 #include "shard/codec.h"
 
 namespace drumlin::shard {
+namespace {
+
+// Of the shard's layout as a whole: the first thing that is read of it.
+constexpr uint8_t kLayoutVersion = 2;
+
+}  // namespace
 
 Status Shard::load(const kv::View& view) {
   DRUMLIN_ASSIGN(const auto meta, view.get(keys_.meta()));
@@ -18,7 +24,11 @@ Status Shard::load(const kv::View& view) {
     state_.log_time = WallTime(Duration(reader.i64()));
     state_.last_delete = reader.u64();
     if (!reader.done()) return {Code::kCorrupt, "malformed meta record"};
-    if (version != kFormatVersion) return {Code::kUnsupported, "unknown format of the meta record"};
+    if (version != kLayoutVersion) {
+      return {Code::kUnsupported, "data in the layout " + std::to_string(version) +
+                                      "; this version of drumlin reads " +
+                                      std::to_string(kLayoutVersion) + " only"};
+    }
   }
   rows_.clear();
   DRUMLIN_TRY(sessions_.load(view, keys_));
@@ -48,7 +58,7 @@ Result<Applied> Shard::apply(const kv::View& view, kv::Batch& batch, LogIndex in
   }
   std::string meta;
   Writer writer(meta);
-  writer.u8(kFormatVersion);
+  writer.u8(kLayoutVersion);
   writer.u64(staged_.applied.value());
   writer.i64(unix_nanos(staged_.log_time));
   writer.u64(staged_.last_delete);

@@ -162,9 +162,7 @@ TEST(Golden, StoredValues) {
   r.run(del("gone"), {}, at(1000));
   const Keys keys(kShard, 1);
   // applied, log time, last delete
-  EXPECT_HEX(r.kv.state().at(keys.meta()), "01 0300000000000000 e803000000000000 0300000000000000");
-  // boot, low water
-  EXPECT_HEX(r.kv.state().at(keys.session(2)), "01 0300000000000000 0300000000000000");
+  EXPECT_HEX(r.kv.state().at(keys.meta()), "02 0300000000000000 e803000000000000 0300000000000000");
   DeleteIf counted = some_delete_if();
   counted.incarnation = kIncarnation;
   counted.epoch = 1;
@@ -173,16 +171,17 @@ TEST(Golden, StoredValues) {
   EXPECT_HEX(r.kv.state().at(keys.outcome(4)),
              "01 d007000000000000 0700000000000000 0800000000000000"
              "10000000 01 04 04 0200000000000000 00000000 00");
-  // the reply as it was sent
-  EXPECT_HEX(r.kv.state().at(keys.reply(2, 4)), "01 00 00 0200000000000000 00000000 00");
+  // boot, low water, number, and the reply as it was sent
+  EXPECT_HEX(r.kv.state().at(keys.reply(2, 0)),
+             "02 0300000000000000 0300000000000000 0400000000000000"
+             "01 00 00 0200000000000000 00000000 00");
 }
 
 TEST(Golden, Keys) {
   const Keys keys(0x0102, 0x03040506);
   EXPECT_HEX(keys.all(), "0102 03040506");
   EXPECT_HEX(keys.meta(), "0102 03040506 01");
-  EXPECT_HEX(keys.session(0x0a), "0102 03040506 02 000000000000000a");
-  EXPECT_HEX(keys.reply(0x0a, 0x0b), "0102 03040506 03 000000000000000a 000000000000000b");
+  EXPECT_HEX(keys.reply(0x0a, 0x0b), "0102 03040506 03 000000000000000a 0000000b");
   EXPECT_HEX(keys.outcome(0x0a), "0102 03040506 04 000000000000000a");
   EXPECT_HEX(keys.record("b"), "0102 03040506 10 62");
   EXPECT_HEX(keys.row("b"), "0102 03040506 11 62");
