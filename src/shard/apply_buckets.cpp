@@ -19,11 +19,42 @@ bool same_life(const std::optional<BucketRecord>& record, uint64_t incarnation) 
 
 }  // namespace
 
+Result<std::optional<BucketCount>> Shard::kept_count(const kv::View& view, uint64_t owner) const {
+  DRUMLIN_ASSIGN(const auto bytes, view.get(keys_.bucket_count(owner)));
+  if (!bytes) return std::optional<BucketCount>();
+  DRUMLIN_ASSIGN(const auto count, decode_value<BucketCount>(*bytes, "count of buckets"));
+  return std::optional<BucketCount>(count);
+}
+
+Result<BucketCount> Shard::count_buckets(const kv::View& view, uint64_t owner) const {
+  BucketCount out;
+  const auto cursor = view.cursor(keys_.records(), Keys::after_prefix(keys_.records()));
+  for (; cursor->valid(); cursor->next()) {
+    DRUMLIN_ASSIGN(const auto found, decode_value<BucketRecord>(cursor->value(), "bucket record"));
+    if (found.owner == owner) ++out.buckets;
+  }
+  DRUMLIN_TRY(cursor->status());
+  return out;
+}
+
+void Shard::put_count(Context& c, uint64_t owner, const BucketCount& count) {
+  c.batch.put(keys_.bucket_count(owner), encode_value(count));
+}
+
 Result<Reply> Shard::execute(Context& c, const CreateBucket& create) {
-  return execute(c, CreateOwnedBucket{create.name, create.partitions, kRootUser});
+  return create_bucket(c, {create.name, create.partitions, kRootUser}, std::nullopt);
 }
 
 Result<Reply> Shard::execute(Context& c, const CreateOwnedBucket& create) {
+  return create_bucket(c, create, std::nullopt);
+}
+
+Result<Reply> Shard::execute(Context& c, const CreateCountedBucket& create) {
+  return create_bucket(c, {create.name, create.partitions, create.owner}, create.most);
+}
+
+Result<Reply> Shard::create_bucket(Context& c, const CreateOwnedBucket& create,
+                                   std::optional<uint64_t> most) {
   DRUMLIN_ASSIGN(const bool user_there, user_exists(c.view, create.owner));
   if (!user_there) return with(Code::kPermissionDenied);
   DRUMLIN_ASSIGN(auto found, record(c.view, create.name));
@@ -43,6 +74,16 @@ Result<Reply> Shard::execute(Context& c, const CreateOwnedBucket& create) {
     }
   }
   if (create.partitions == 0) return with(Code::kInvalidArgument);  // who maps a key divides by it
+  DRUMLIN_ASSIGN(auto count, kept_count(c.view, create.owner));
+  if (!count && most) {
+    DRUMLIN_ASSIGN(count, count_buckets(c.view, create.owner));
+  }
+  const bool full = most && count->buckets >= *most;
+  if (count) put_count(c, create.owner, {count->buckets + (full ? 0 : 1)});
+  if (full) {
+    probe(probes_, "shard.too_many_buckets");
+    return with(Code::kTooLarge);
+  }
   BucketRecord made;
   made.name = create.name;
   made.incarnation = c.state.applied.value();
@@ -112,6 +153,11 @@ Result<Reply> Shard::execute(Context& c, const FinishRemove& finish) {
   if (!found) return with(Code::kNotFound);
   if (!same_life(found, finish.incarnation) || found->state != BucketState::kRemoving) {
     return with(Code::kAborted, found);
+  }
+  DRUMLIN_ASSIGN(const auto count, kept_count(c.view, found->owner));
+  if (count) {
+    if (count->buckets == 0) return Status(Code::kCorrupt, "a bucket that was not counted");
+    put_count(c, found->owner, {count->buckets - 1});
   }
   c.batch.remove(keys_.record(finish.name));
   return with(Code::kOk);

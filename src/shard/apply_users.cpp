@@ -147,6 +147,7 @@ Result<Reply> Shard::execute(Context& c, const DeleteUser& remove) {
     c.batch.remove(keys_.access_key(key.id));
   c.batch.remove(keys_.user_name(user->name));
   c.batch.remove(keys_.user(user->id));
+  c.batch.remove(keys_.bucket_count(user->id));  // 0, or not there: its id never comes again
   return users_changed(c, -1);
 }
 

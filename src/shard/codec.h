@@ -196,6 +196,10 @@ void fields(A& a, BucketRecord& v) {
   if (!is_valid(v.state) || owned != (v.owner != 0)) a.fail();
 }
 template <typename A>
+void fields(A& a, BucketCount& v) {
+  a(v.buckets);
+}
+template <typename A>
 void fields(A& a, BucketRow& v) {
   a(v.incarnation, v.epoch, v.state);
 }

@@ -67,6 +67,10 @@ void fields(A& a, CreateOwnedBucket& v) {
   a(v.name, v.partitions, v.owner);
 }
 template <typename A>
+void fields(A& a, CreateCountedBucket& v) {
+  a(v.name, v.partitions, v.owner, v.most);
+}
+template <typename A>
 void fields(A& a, BeginOwnedDelete& v) {
   a(v.name, v.owner);
 }

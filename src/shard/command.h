@@ -104,12 +104,21 @@ struct BeginOwnedDelete {
   uint64_t owner = 0;
 };
 
+// As CreateOwnedBucket, root's too: what routers send. `most` is how many buckets, in whatever state,
+// the sender's configuration lets an owner have: kTooLarge if there are as many without this one.
+struct CreateCountedBucket {
+  std::string name;
+  uint32_t partitions = 1;
+  uint64_t owner = 0;
+  uint64_t most = 0;
+};
+
 // The index is the kind on the wire: append only.
 using Payload =
     std::variant<Put, Delete, CreateBucket, ActivateBucket, BeginDelete, DecideDelete, FinishRemove,
                  FinishReopen, InstallRow, CloseRowIfEmpty, ReopenRow, RemoveRow, PutIf, DeleteIf,
                  CreateOwnedBucket, BeginOwnedDelete, CreateUser, DeleteUser, SetUserState,
-                 CreateKey, DeleteKey, SetKeyState>;
+                 CreateKey, DeleteKey, SetKeyState, CreateCountedBucket>;
 
 struct Command {
   WallTime log_time{};

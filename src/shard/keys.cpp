@@ -36,6 +36,12 @@ std::string Keys::user(uint64_t id) const {
   return out;
 }
 
+std::string Keys::bucket_count(uint64_t owner) const {
+  std::string out = with_class(0x16);
+  Writer(out).u64_be(owner);
+  return out;
+}
+
 std::string Keys::objects(uint64_t incarnation) const {
   std::string out = with_class(0x20);
   Writer(out).u64_be(incarnation);

@@ -10,6 +10,7 @@
 //     0x13 user name    name                                    -> id
 //     0x14 access key   access key                              -> id of its user
 //     0x15 users meta   -                                       version of the table, number of users
+//     0x16 bucket count owner u64be                             catalogue shard only
 //     0x20 object       incarnation u64be | key
 //     0x30 body         index u64be | n u32be | piece u32be       by segment/kv
 //
@@ -39,6 +40,7 @@ class Keys {
   std::string user_name(std::string_view name) const { return with_class(0x13).append(name); }
   std::string access_key(std::string_view key) const { return with_class(0x14).append(key); }
   std::string users_meta() const { return with_class(0x15); }
+  std::string bucket_count(uint64_t owner) const;
   std::string objects(uint64_t incarnation) const;
   std::string object(uint64_t incarnation, std::string_view key) const {
     return objects(incarnation).append(key);

@@ -92,6 +92,7 @@ class Shard {
   Result<Reply> execute(Context& c, const RemoveRow& remove);
   Result<Reply> execute(Context& c, const CreateOwnedBucket& create);
   Result<Reply> execute(Context& c, const BeginOwnedDelete& begin);
+  Result<Reply> execute(Context& c, const CreateCountedBucket& create);
   Result<Reply> execute(Context& c, const CreateUser& create);
   Result<Reply> execute(Context& c, const DeleteUser& remove);
   Result<Reply> execute(Context& c, const SetUserState& set);
@@ -117,6 +118,12 @@ class Shard {
   Result<std::string> perform(Context& c, const Command& command);
   Result<bool> user_exists(const kv::View& view, uint64_t id) const;
   Result<std::optional<std::string>> owned_bucket(const kv::View& view, uint64_t user) const;
+  // `most`: nothing for a sender who does not bound them.
+  Result<Reply> create_bucket(Context& c, const CreateOwnedBucket& create,
+                              std::optional<uint64_t> most);
+  Result<std::optional<BucketCount>> kept_count(const kv::View& view, uint64_t owner) const;
+  Result<BucketCount> count_buckets(const kv::View& view, uint64_t owner) const;
+  void put_count(Context& c, uint64_t owner, const BucketCount& count);
   Result<Reply> users_changed(Context& c, int users);  // `users`: how many more there are
   void put_row(Context& c, const std::string& bucket, const BucketRow& row);
   void put_record(Context& c, const BucketRecord& record);

@@ -86,6 +86,12 @@ struct BucketRecord {
   uint64_t owner = 0;  // a user's id; 0: root. The same for the whole of an incarnation
 };
 
+// How many records there are of one owner, in whatever state: it changes with their birth and death.
+// Kept from the owner's first counted creation on; until then the records must be counted.
+struct BucketCount {
+  uint64_t buckets = 0;
+};
+
 enum class RowState : uint8_t { kOpen = 1, kClosed = 2, kTombstone = 3 };
 
 // A partition's copy, checked by every put.

@@ -58,6 +58,8 @@ TEST(Golden, Commands) {
   EXPECT_HEX(encoded(row_as<CloseRowIfEmpty>(5, 6)), head("09") + kBucketB + kInc5 + kEpoch6);
   EXPECT_HEX(encoded(row_as<ReopenRow>(5, 6)), head("0a") + kBucketB + kInc5 + kEpoch6);
   EXPECT_HEX(encoded(row_as<RemoveRow>(5, 6)), head("0b") + kBucketB + kInc5 + kEpoch6);
+  EXPECT_HEX(encoded(CreateCountedBucket{"b", 16, 7, 1000}),
+             head("16") + kBucketB + "10000000 0700000000000000 e803000000000000");
 }
 
 TEST(Golden, ConditionalCommands) {
@@ -156,6 +158,7 @@ TEST(Golden, StoredValues) {
   EXPECT_HEX(encode_value(bucket_record()), std::string("01") + kBucketRecord);
   EXPECT_HEX(encode_value(BucketRow{5, 6, RowState::kTombstone}),
              "01 0500000000000000 0600000000000000 03");
+  EXPECT_HEX(encode_value(BucketCount{5}), "01 0500000000000000");
   Replica r;
   r.open_row();
   r.run(put("k", "x"), {2, 3, 4, 3}, at(1000));
@@ -185,6 +188,7 @@ TEST(Golden, Keys) {
   EXPECT_HEX(keys.outcome(0x0a), "0102 03040506 04 000000000000000a");
   EXPECT_HEX(keys.record("b"), "0102 03040506 10 62");
   EXPECT_HEX(keys.row("b"), "0102 03040506 11 62");
+  EXPECT_HEX(keys.bucket_count(0x0c), "0102 03040506 16 000000000000000c");
   EXPECT_HEX(keys.object(0x0c, "k"), "0102 03040506 20 000000000000000c 6b");
 }
 
@@ -247,6 +251,7 @@ TEST(Damage, Commands) {
   put_if.when.absent = true;
   damage(encoded(put_if), decode);
   damage(encoded(CreateBucket{"b", 16}), decode);
+  damage(encoded(CreateCountedBucket{"b", 16, 7, 1000}), decode);
   damage(encoded(DecideDelete{"b", 5, 6, true}), decode);
   damage(encoded(row_as<RemoveRow>(5, 6)), decode);
   std::string unknown = encoded(BeginDelete{"b"});
