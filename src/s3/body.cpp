@@ -179,11 +179,12 @@ Outcome<BodyPlan> plan_body(const Request& request, uint64_t max_bytes, bool req
   return plan;
 }
 
-Outcome<Permits> acquire_body_bytes(Context& context, uint64_t size, Instant deadline) {
-  if (size == 0) return Permits();
-  const Status status = context.body_bytes.acquire(static_cast<size_t>(size), deadline);
-  if (!status.ok()) return from_store(Status(Code::kExhausted));
-  return Permits(context.body_bytes, static_cast<size_t>(size));
+Outcome<BodyBudget::Bytes> acquire_body_bytes(Context& context, uint64_t size, Instant deadline) {
+  if (size == 0) return BodyBudget::Bytes();
+  auto bytes = context.body_bytes.acquire(context.caller.principal.user, static_cast<size_t>(size),
+                                          deadline);
+  if (!bytes.ok()) return from_store(Status(Code::kExhausted));
+  return std::move(*bytes);
 }
 
 Outcome<Body> read_body(Context& context, const Request& request, const BodyPlan& plan) {

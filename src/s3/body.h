@@ -27,8 +27,9 @@ struct Body {
   std::optional<Checksum> checksum;  // as promised, and confirmed
 };
 
-// Waits for memory for `size` bytes: kSlowDown after the deadline. Yields.
-Outcome<Permits> acquire_body_bytes(Context& context, uint64_t size, Instant deadline);
+// Waits for memory for `size` bytes in the caller's share and in the whole: kSlowDown after the deadline.
+// Yields.
+Outcome<BodyBudget::Bytes> acquire_body_bytes(Context& context, uint64_t size, Instant deadline);
 
 // Yields; hashes in offload where it is worth a hop. kIncompleteBody, kRequestTimeout, kBadDigest,
 // kXAmzContentSha256Mismatch, and what AwsChunkedDecoder says.

@@ -22,8 +22,7 @@ Check check_configuration(std::string_view body, std::string_view region) {
 
 Outcome<Response> create_bucket(Context& context, const Request& request) {
   DRUMLIN_S3_ASSIGN(const BodyPlan plan, plan_body(request, kMaxConfigurationBytes, false));
-  DRUMLIN_S3_ASSIGN(const Permits permits,
-                    acquire_body_bytes(context, plan.size, context.deadline()));
+  DRUMLIN_S3_ASSIGN(const auto memory, acquire_body_bytes(context, plan.size, context.deadline()));
   DRUMLIN_S3_ASSIGN(const Body body, read_body(context, request, plan));
   DRUMLIN_S3_TRY(check_configuration(body.bytes, context.settings.region));
   const std::string& name = request.target.bucket;
@@ -34,6 +33,7 @@ Outcome<Response> create_bucket(Context& context, const Request& request) {
   if (status.is(Code::kFailedPrecondition)) {
     return Error(ErrorCode::kBucketAlreadyExists).with("BucketName", name);
   }
+  if (status.is(Code::kTooLarge)) return ErrorCode::kTooManyBuckets;
   if (!status.ok()) return from_store(status);
   Response response;
   response.headers.append("Location", "/" + name);

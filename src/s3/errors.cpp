@@ -102,6 +102,8 @@ constexpr std::array kTable = {
               "The request signature we calculated does not match the signature you provided. "
               "Check your key and signing method."},
     ErrorInfo{kSlowDown, "SlowDown", 503, "Please reduce your request rate."},
+    ErrorInfo{kTooManyBuckets, "TooManyBuckets", 400,
+              "You have attempted to create more buckets than allowed"},
     ErrorInfo{kUriTooLong, "URITooLong", 414, "The request URI is too long."},
     ErrorInfo{kVersionNotSupported, "HTTPVersionNotSupported", 505,
               "The HTTP version of the request is not supported."},

@@ -65,6 +65,7 @@ enum class ErrorCode : unsigned char {
   kServiceUnavailable,
   kSignatureDoesNotMatch,
   kSlowDown,
+  kTooManyBuckets,
   kUriTooLong,
   kVersionNotSupported,
   kXAmzContentSha256Mismatch,

@@ -131,7 +131,8 @@ S3Handler::S3Handler(Runtime& runtime, observe::Observer observer, router::Store
       settings_(std::move(settings)),
       callers_(settings_, users),
       verifier_{settings_.region, nullptr},
-      body_bytes_(runtime.scheduler(), runtime.clock(), settings_.body_bytes_in_flight),
+      body_bytes_(runtime.scheduler(), runtime.clock(), settings_.body_bytes_in_flight,
+                  settings_.body_bytes_per_user),
       requests_(runtime.scheduler(), runtime.clock(), settings_.max_requests),
       ids_(runtime.random().stream("s3.request_ids")) {
   static constexpr std::array<const char*, 6> kClasses = {"0xx", "1xx", "2xx", "3xx", "4xx", "5xx"};

@@ -60,7 +60,7 @@ class S3Handler {
   const Settings settings_;
   Callers callers_;
   const auth::Verifier verifier_;  // each request brings its lookup
-  Semaphore body_bytes_;
+  BodyBudget body_bytes_;
   Semaphore requests_;  // being served
   Rng ids_;
   std::array<Instruments, kOperations> instruments_;

@@ -26,7 +26,7 @@ struct Listed {
   size_t max_keys = kMaxKeys;
   bool url_encoded = false;
   router::Listing page;
-  Permits memory;  // for the page, then for the answer
+  BodyBudget::Bytes memory;  // for the page, then for the answer
 
   std::string encoded(std::string_view text) const {
     return url_encoded ? percent_encode(text) : std::string(text);
@@ -62,7 +62,7 @@ Check fetch(Context& context, const ListPosition& after, Listed& out) {
   list.after = after.key;
   list.after_is_prefix = after.common_prefix;
   list.limit = out.max_keys;
-  const size_t memory = std::min(out.max_keys * kItemBytes, context.body_bytes.total());
+  const size_t memory = std::min(out.max_keys * kItemBytes, context.body_bytes.share());
   DRUMLIN_S3_ASSIGN(out.memory, acquire_body_bytes(context, memory, context.deadline()));
   auto page = context.store.list_objects(list, context.call());
   if (!page.ok()) return bucket_error(page.status(), out.bucket);
@@ -121,8 +121,8 @@ Response xml_response(const Context& context, const XmlDocument& document, Liste
   response.headers.append("Content-Type", "application/xml");
   response.headers.append("x-amz-bucket-region", context.settings.region);
   response.text = document.to_string();
-  response.permits = std::move(listed.memory);
-  response.permits.shrink(response.text.size());
+  response.memory = std::move(listed.memory);
+  response.memory.shrink(response.text.size());
   return response;
 }
 

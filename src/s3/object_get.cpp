@@ -101,7 +101,7 @@ constexpr int kRounds = 4;
 
 struct Fetched {
   router::GotObject got;
-  Permits permits;  // for got.body
+  BodyBudget::Bytes memory;  // for got.body
 };
 
 // Memory for the body is taken before it is asked for: however many clients ask, no more bodies are
@@ -109,16 +109,16 @@ struct Fetched {
 // larger one when there is room for all of it. Nothing is held while waiting.
 Outcome<Fetched> fetch(Context& context, const Request& request,
                        const std::optional<router::ByteRange>& range) {
-  const Instant memory = context.deadline();
-  uint64_t room = std::min<uint64_t>(kFirstBytes, context.body_bytes.total() / 16 + 1);
+  const Instant deadline = context.deadline();
+  uint64_t room = std::min<uint64_t>(kFirstBytes, context.body_bytes.share() / 8 + 1);
   for (int round = 0; round < kRounds; ++round) {
-    DRUMLIN_S3_ASSIGN(Permits permits, acquire_body_bytes(context, room, memory));
+    DRUMLIN_S3_ASSIGN(auto memory, acquire_body_bytes(context, room, deadline));
     auto got = context.store.get_object(request.target.bucket, request.target.key, true, range,
                                         room, context.call());
     if (!got.ok()) return bucket_error(got.status(), request.target.bucket);
-    permits.shrink(got->body.size());
-    if (!got->body_left_out) return Fetched{std::move(*got), std::move(permits)};
-    if (auto early = early_answer(request, *got)) return Fetched{std::move(*got), Permits()};
+    memory.shrink(got->body.size());
+    if (!got->body_left_out) return Fetched{std::move(*got), std::move(memory)};
+    if (auto early = early_answer(request, *got)) return Fetched{std::move(*got), {}};
     const std::optional<Span> asked =
         range.has_value() ? resolve(*range, got->object.size) : Span{0, got->object.size};
     if (!asked.has_value() || asked->count <= room) break;
@@ -131,7 +131,7 @@ Outcome<Fetched> fetch_head(Context& context, const Request& request) {
   auto got = context.store.get_object(request.target.bucket, request.target.key, false,
                                       std::nullopt, 0, context.call());
   if (!got.ok()) return bucket_error(got.status(), request.target.bucket);
-  return Fetched{std::move(*got), Permits()};
+  return Fetched{std::move(*got), {}};
 }
 
 Outcome<Response> answer(Context& context, const Request& request, bool with_body) {
@@ -176,7 +176,7 @@ Outcome<Response> answer(Context& context, const Request& request, bool with_bod
     return Error(ErrorCode::kInternalError,
                  "The store returned other bytes than it was asked for.");
   }
-  response.permits = std::move(fetched.permits);
+  response.memory = std::move(fetched.memory);
   response.blob = std::move(got.body);
   return response;
 }

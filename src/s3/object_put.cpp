@@ -102,8 +102,7 @@ Outcome<Response> put_object(Context& context, const Request& request) {
   router::WriteTerms terms;
   DRUMLIN_S3_ASSIGN(terms.when, put_condition(request.head.headers));
   DRUMLIN_S3_ASSIGN(const BodyPlan plan, plan_body(request, context.settings.max_body_bytes, true));
-  DRUMLIN_S3_ASSIGN(const Permits permits,
-                    acquire_body_bytes(context, plan.size, context.deadline()));
+  DRUMLIN_S3_ASSIGN(const auto memory, acquire_body_bytes(context, plan.size, context.deadline()));
   DRUMLIN_S3_ASSIGN(Body body, read_body(context, request, plan));
   Response response;
   response.headers.append("ETag", "\"" + body.md5_hex + "\"");

@@ -132,7 +132,7 @@ Outcome<Response> delete_objects(Context& context, const Request& request) {
                  "Missing required header for this request: Content-MD5");
   }
   // Until the answer has left, which names all keys again.
-  DRUMLIN_S3_ASSIGN(Permits permits, acquire_body_bytes(context, plan.size, context.deadline()));
+  DRUMLIN_S3_ASSIGN(auto memory, acquire_body_bytes(context, plan.size, context.deadline()));
   Batch batch;
   {
     DRUMLIN_S3_ASSIGN(const Body body, read_body(context, request, plan));
@@ -147,7 +147,7 @@ Outcome<Response> delete_objects(Context& context, const Request& request) {
   fan_out(context.runtime, "delete objects", n, kWorkers,
           [work](size_t i) { work->delete_one(i); });
   Response response = report(work->entries, batch.quiet);
-  response.permits = std::move(permits);
+  response.memory = std::move(memory);
   return response;
 }
 

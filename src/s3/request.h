@@ -14,6 +14,7 @@
 #include "http/message.h"
 #include "router/store.h"
 #include "runtime/runtime.h"
+#include "s3/body_budget.h"
 #include "s3/errors.h"
 #include "s3/settings.h"
 #include "s3/uri.h"
@@ -47,7 +48,7 @@ struct Context {
   router::Store& store;
   const Settings& settings;
   const Caller& caller;
-  Semaphore& body_bytes;
+  BodyBudget& body_bytes;
 
   Instant deadline() const { return after(runtime.clock(), settings.request_timeout); }
   // Of the store, on the caller's behalf.
@@ -70,13 +71,6 @@ class Permits {
   ~Permits() {
     if (semaphore_ != nullptr) semaphore_->release(n_);
   }
-  size_t count() const { return semaphore_ != nullptr ? n_ : 0; }
-  // Gives back what is beyond n.
-  void shrink(size_t n) {
-    if (semaphore_ == nullptr || n >= n_) return;
-    semaphore_->release(n_ - n);
-    n_ = n;
-  }
 
  private:
   Semaphore* semaphore_ = nullptr;
@@ -90,7 +84,7 @@ struct Response {
   Blob blob;
   std::string_view body() const { return blob.empty() ? std::string_view(text) : blob.view(); }
   std::optional<uint64_t> content_length;  // for HEAD: of what GET would send
-  Permits permits;                         // held until the body has been sent
+  BodyBudget::Bytes memory;                // held until the body has been sent
 };
 
 }  // namespace drumlin::s3

@@ -70,6 +70,11 @@ TEST_F(S3Test, LifeOfABucket) {
   const Answer created = call("PUT", "/bucket");
   EXPECT_EQ(brief(created), "200");
   EXPECT_EQ(created.head.headers.get("Location"), "/bucket");
+  store.most_buckets = 1;
+  const Answer beyond = call("PUT", "/another");
+  EXPECT_EQ(brief(beyond), "400 TooManyBuckets");
+  EXPECT_EQ(element(beyond.body, "Message"),
+            "You have attempted to create more buckets than allowed");
   const Answer again = call("PUT", "/bucket");
   EXPECT_EQ(brief(again), "409 BucketAlreadyOwnedByYou");
   EXPECT_EQ(element(again.body, "BucketName"), "bucket");

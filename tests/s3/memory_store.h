@@ -28,6 +28,7 @@ class MemoryStore final : public router::Store {
       return Status(there->second.record.owner == call.user ? Code::kAlreadyExists
                                                             : Code::kFailedPrecondition);
     }
+    if (buckets_.size() >= most_buckets) return Status(Code::kTooLarge);
     Bucket& bucket = buckets_[std::string(name)];
     bucket.record.name = name;
     bucket.record.created = clock_.wall();
@@ -161,6 +162,7 @@ class MemoryStore final : public router::Store {
   std::function<void(uint64_t max_body)> on_get;  // before each get_object
   std::function<void(size_t limit)> on_list;
   std::function<Status(std::string_view key)> on_delete;  // before each delete_object
+  size_t most_buckets = SIZE_MAX;
   bool check_nothing = false;  // check_bucket() says OK: what the operations themselves do then
   // The object as it is stored, or null.
   const shard::ObjectRecord* peek(const std::string& bucket, const std::string& key) const {
