@@ -15,7 +15,6 @@ using shard::Reply;
 constexpr uint32_t kCatalogue = 0;
 // How often a driver may find that somebody else has moved the record on under it.
 constexpr int kRounds = 8;
-constexpr size_t kRememberedBuckets = 4096;
 constexpr Duration kSweepTimePerBucket = 1s;
 
 bool visible(BucketState state) {
@@ -88,8 +87,8 @@ Result<BucketRecord> Buckets::record(std::string_view name, Instant deadline) {
 }
 
 void Buckets::remember(const BucketRecord& bucket) {
-  const size_t most =
-      runtime_.buggify("router.few_remembered_buckets", kRememberedBuckets, size_t{1}, size_t{1});
+  const size_t most = runtime_.buggify("router.few_remembered_buckets",
+                                       settings_.remembered_buckets, size_t{1}, size_t{1});
   if (known_.size() >= most) known_.clear();
   known_.insert_or_assign(bucket.name, bucket);
 }
@@ -155,15 +154,17 @@ Result<BucketListing> Buckets::list(const ListBucketsRequest& request, const Cal
 
 Status Buckets::create(std::string_view name, const Call& call) {
   const uint32_t partitions = std::min<uint32_t>(16, shards_.shards());
-  // Root's as ever: nodes that know no users understand it.
-  shard::Command command =
-      call.user == shard::kRootUser
-          ? command_of(shard::CreateBucket{std::string(name), partitions})
-          : command_of(shard::CreateOwnedBucket{std::string(name), partitions, call.user});
-  DRUMLIN_ASSIGN(const Reply reply, catalogue(std::move(command), call.deadline));
+  DRUMLIN_ASSIGN(
+      const Reply reply,
+      catalogue(command_of(shard::CreateCountedBucket{std::string(name), partitions, call.user,
+                                                      settings_.buckets_per_user}),
+                call.deadline));
   if (reply.code == Code::kPermissionDenied) {
     return reply.bucket ? Status(Code::kFailedPrecondition, "the bucket is another's")
                         : Status(Code::kPermissionDenied, "there is no such user any more");
+  }
+  if (reply.code == Code::kTooLarge) {
+    return {Code::kTooLarge, "the owner has as many buckets as it may have"};
   }
   if (reply.code == Code::kAborted) {
     // Somebody's delete lies half way. Help it along, so that the caller's next try finds it done.

@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "router/settings.h"
 #include "router/shard_client.h"
 #include "router/store.h"
 #include "shard/query.h"
@@ -24,8 +25,8 @@ namespace drumlin::router {
 
 class Buckets {
  public:
-  Buckets(Runtime& runtime, observe::Observer observer, ShardClient& shards)
-      : runtime_(runtime), observer_(observer), shards_(shards) {}
+  Buckets(Runtime& runtime, observe::Observer observer, ShardClient& shards, Settings settings = {})
+      : runtime_(runtime), observer_(observer), shards_(shards), settings_(settings) {}
 
   // As Store's. All yield.
   Status create(std::string_view name, const Call& call);
@@ -59,6 +60,7 @@ class Buckets {
   Runtime& runtime_;
   observe::Observer observer_;
   ShardClient& shards_;
+  Settings settings_;
   std::map<std::string, shard::BucketRecord, std::less<>> known_;
 };
 

@@ -34,13 +34,13 @@ Status denied(std::string_view bucket) {
 
 Router::Router(Runtime& runtime, observe::Observer observer, Origin origin,
                const placement::ShardTable& table, replica::ReplicaSet& local,
-               std::map<NodeId, rpc::Peer*> peers)
+               std::map<NodeId, rpc::Peer*> peers, Settings settings)
     : runtime_(runtime),
       observer_(observer),
       origin_(origin),
       local_(local),
       shards_(runtime, observer, origin, table.replicas, local, std::move(peers)),
-      buckets_(runtime, observer, shards_),
+      buckets_(runtime, observer, shards_, settings),
       users_(runtime, observer, shards_) {}
 
 void Router::start() {

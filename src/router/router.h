@@ -19,7 +19,7 @@ class Router : public Store {
   // All references must outlive it.
   Router(Runtime& runtime, observe::Observer observer, Origin origin,
          const placement::ShardTable& table, replica::ReplicaSet& local,
-         std::map<NodeId, rpc::Peer*> peers);
+         std::map<NodeId, rpc::Peer*> peers, Settings settings = {});
 
   // The background fiber that finishes bucket changes whose driver died, on the node that leads the
   // catalogue.

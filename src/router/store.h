@@ -108,6 +108,7 @@ class Store {
 
   // kAlreadyExists: it exists (ACTIVE) and is the caller's; kFailedPrecondition: it is another's.
   // kAborted: a delete of that name is under way. kPermissionDenied: there is no such user any more.
+  // kTooLarge: the user has as many buckets as one may have.
   virtual Status create_bucket(std::string_view name, const Call& call) = 0;
   // kNotFound; kFailedPrecondition: not empty; kAborted: a concurrent change.
   virtual Status delete_bucket(std::string_view name, const Call& call) = 0;

@@ -48,6 +48,38 @@ TEST(Buckets, Life) {
   });
 }
 
+TEST(Buckets, NoMoreThanAnOwnerMayHave) {
+  Cluster c;
+  c.run([&] {
+    Driver d(c);
+    Buckets two(c.world, c.world.observer(), *d.shards, {2, 4096});
+    ASSERT_TRUE(two.create("a", c.in(5s)).ok());
+    ASSERT_TRUE(two.create("b", c.in(5s)).ok());
+    EXPECT_TRUE(two.create("c", c.in(5s)).is(Code::kTooLarge));
+    EXPECT_FALSE(c.record("c"));
+    EXPECT_TRUE(two.create("a", c.in(5s)).is(Code::kAlreadyExists)) << "it is no other";
+    ASSERT_TRUE(two.remove("a", c.in(5s)).ok());
+    EXPECT_TRUE(two.create("c", c.in(5s)).ok());
+    EXPECT_TRUE(d.buckets.create("d", c.in(5s)).ok()) << "a node that allows more";
+  });
+}
+
+// Forgetting costs a query and nothing else.
+TEST(Buckets, RemembersNoMoreThanItIsAllowed) {
+  Cluster c;
+  c.run([&] {
+    Driver d(c);
+    Buckets one(c.world, c.world.observer(), *d.shards, {1000, 1});
+    ASSERT_TRUE(one.create("a", c.in(5s)).ok());
+    ASSERT_TRUE(one.create("b", c.in(5s)).ok());
+    c.refuse_queries[0] = Status(Code::kUnavailable, "no catalogue");
+    EXPECT_TRUE(one.lookup("b", false, c.in(200ms)).ok());
+    EXPECT_FALSE(one.lookup("a", false, c.in(200ms)).ok());
+    c.refuse_queries.clear();
+    EXPECT_TRUE(one.lookup("a", false, c.in(5s)).ok());
+  });
+}
+
 // Runs `change` with a driver that stops after n accepted steps, for every n; then lets `after`
 // look at what another driver makes of it. Returns how many steps a whole change takes.
 void stop_after_each_step(const std::function<void(Cluster&)>& before,
