@@ -35,6 +35,7 @@ struct Limits {
   size_t head_bytes = 32 << 10;  // request line and headers; also one run of trailers
   size_t max_headers = 128;
   size_t max_connections = 10000;
+  size_t max_refusing = 64;      // connections over that limit that are told so at a time
   Duration head_timeout = 15s;   // from the first byte of a head to its last (slow loris)
   Duration idle_timeout = 60s;   // for the first byte of the next request
   Duration stall_timeout = 30s;  // without a byte of progress while a body is read or written

@@ -6,7 +6,6 @@
 
 namespace drumlin::http {
 namespace {
-constexpr size_t kMaxRefusing = 64;  // connections over the limit that are told so at a time
 constexpr Duration kRestAfter = 1s;  // without a request: a connection gives up its buffer
 }  // namespace
 
@@ -96,7 +95,7 @@ void Server::accept_loop() {
     runtime_.buggify_delay("http.slow_accept", 50ms);
     if (stopping_) return;
     const bool full = serving_ >= limits_.max_connections || runtime_.scheduler().crowded();
-    if (full && refusing_ >= kMaxRefusing) continue;  // closes it
+    if (full && refusing_ >= limits_.max_refusing) continue;  // closes it
     // A std::function is copyable, a stream is not.
     auto shared = std::make_shared<std::unique_ptr<Stream>>(std::move(*stream));
     fibers_.add();

@@ -10,6 +10,8 @@
 namespace drumlin::node {
 namespace {
 
+constexpr size_t kObjectBytes = 8u << 20;  // the largest body there may be, and a byte
+
 Status bad(std::string message) {
   return {Code::kInvalidArgument, std::move(message)};
 }
@@ -66,17 +68,62 @@ Status validate_replica_sizes(const Limits& limits) {
   return {};
 }
 
+// Of connections, clients' and peers'.
+Status validate_connections(const Limits& limits) {
+  for (const auto& [name, number] : {std::pair{"max_connections", limits.max_connections},
+                                     std::pair{"max_api_connections", limits.max_api_connections},
+                                     std::pair{"max_requests", limits.max_requests},
+                                     std::pair{"remembered_buckets", limits.remembered_buckets},
+                                     std::pair{"peer_reply_bytes", limits.peer_reply_bytes},
+                                     std::pair{"peer_small_replies", limits.peer_small_replies},
+                                     std::pair{"peer_handshakes", limits.peer_handshakes}}) {
+    if (number == 0) return bad(std::string("limits.") + name + " must be 1 or more");
+  }
+  constexpr size_t kMost = 65536;  // files are set aside for each
+  for (const auto& [name, number] : {std::pair{"refused_connections", limits.refused_connections},
+                                     std::pair{"peer_handshakes", limits.peer_handshakes}}) {
+    if (number > kMost) {
+      return bad(std::string("limits.") + name + " must be at most " + std::to_string(kMost) +
+                 ", not " + std::to_string(number));
+    }
+  }
+  for (const auto& [name, time] :
+       {std::pair{"head", limits.head_timeout}, std::pair{"idle", limits.idle_timeout},
+        std::pair{"stall", limits.stall_timeout},
+        std::pair{"peer_hello", limits.peer_hello_timeout}}) {
+    if (time < 100ms) return bad(std::string("limits.") + name + "_timeout_ms must be 100 or more");
+  }
+  if (limits.peer_handshake_timeout < limits.peer_hello_timeout) {
+    return bad("limits.peer_handshake_timeout_ms must be at least limits.peer_hello_timeout_ms (" +
+               std::to_string(to_ms(limits.peer_hello_timeout)) + "), not " +
+               std::to_string(to_ms(limits.peer_handshake_timeout)));
+  }
+  if (limits.max_headers < 16) return bad("limits.max_headers must be 16 or more");
+  return {};
+}
+
+// Of bodies: the largest must fit.
+Status validate_bodies(const Limits& limits) {
+  if (limits.body_bytes_in_flight < kObjectBytes) {
+    return bad("limits.body_bytes_in_flight must be at least " + std::to_string(kObjectBytes) +
+               " (8 MiB, one object), not " + std::to_string(limits.body_bytes_in_flight));
+  }
+  const size_t share = limits.user_body_bytes();
+  if (share < kObjectBytes || share > limits.body_bytes_in_flight) {
+    return bad("limits.body_bytes_per_user must be 0 (half of all) or " +
+               std::to_string(kObjectBytes) + " (8 MiB, one object) to " +
+               std::to_string(limits.body_bytes_in_flight) +
+               " (limits.body_bytes_in_flight), not " + std::to_string(share));
+  }
+  return {};
+}
+
 // What the parts CHECK, or could never do their work without.
 Status validate_sizes(const Config& config) {
   constexpr uint64_t kMaxSegmentBytes = uint64_t{1} << 31;  // wal/ counts offsets in 32 bits
-  constexpr size_t kObjectBytes = 8u << 20;                 // the largest body there may be
   if (config.wal_segment_bytes == 0 || config.wal_segment_bytes > kMaxSegmentBytes) {
     return bad("storage.wal_segment_bytes must be 1.." + std::to_string(kMaxSegmentBytes) +
                " (2 GiB), not " + std::to_string(config.wal_segment_bytes));
-  }
-  if (config.limits.body_bytes_in_flight < kObjectBytes) {
-    return bad("limits.body_bytes_in_flight must be at least " + std::to_string(kObjectBytes) +
-               " (8 MiB, one object), not " + std::to_string(config.limits.body_bytes_in_flight));
   }
   constexpr size_t kHeadBytesMin = 4u << 10;  // a presigned URL and its headers
   constexpr size_t kHeadBytesMax = 1u << 20;
@@ -85,25 +132,21 @@ Status validate_sizes(const Config& config) {
                std::to_string(kHeadBytesMax) + " (4 KiB to 1 MiB), not " +
                std::to_string(config.limits.head_bytes));
   }
-  if (config.limits.max_headers < 16) return bad("limits.max_headers must be 16 or more");
-  for (const auto& [name, time] : {std::pair{"head", config.limits.head_timeout},
-                                   std::pair{"idle", config.limits.idle_timeout},
-                                   std::pair{"stall", config.limits.stall_timeout}}) {
-    if (time < 100ms) return bad(std::string("limits.") + name + "_timeout_ms must be 100 or more");
-  }
-  if (config.limits.max_requests == 0) return bad("limits.max_requests must be 1 or more");
   if (config.kv_max_open_files < 64 || config.kv_max_open_files > 1'000'000) {
     return bad("storage.kv_max_open_files must be 64..1000000, not " +
                std::to_string(config.kv_max_open_files));
   }
-  if (config.limits.max_connections == 0) return bad("limits.max_connections must be 1 or more");
-  if (config.limits.max_api_connections == 0) {
-    return bad("limits.max_api_connections must be 1 or more");
-  }
+  DRUMLIN_TRY(validate_bodies(config.limits));
+  DRUMLIN_TRY(validate_connections(config.limits));
   return validate_replica_sizes(config.limits);
 }
 
 }  // namespace
+
+size_t Limits::user_body_bytes() const {
+  if (body_bytes_per_user != 0) return body_bytes_per_user;
+  return std::max(body_bytes_in_flight / 2, kObjectBytes);
+}
 
 Status Config::validate() {
   if (id == NodeId()) return bad("node.id must be 1 or more");

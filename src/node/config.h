@@ -23,9 +23,14 @@ struct Member {
 
 struct Limits {
   size_t body_bytes_in_flight = 256u << 20;  // of all requests; beyond it all wait, then 503
+  size_t body_bytes_per_user = 0;            // of these; 0: half of them, or one object
   size_t max_connections = 10000;            // S3
   size_t max_api_connections = 256;
   size_t max_requests = 1024;  // S3, served at once
+  // Over the limit of either listener, told so at a time; others are closed without a word.
+  size_t refused_connections = 64;
+  uint64_t buckets_per_user = 1000;  // decided where they are made: nodes should agree on it
+  size_t remembered_buckets = 4096;  // records that this node keeps in mind
   // Not yet written, each of: own proposals; entries from other leaders.
   size_t wal_queue_bytes = 64u << 20;
   size_t log_cache_bytes = 1u << 20;            // a group: recent entries kept in memory
@@ -38,7 +43,14 @@ struct Limits {
   // Of one other node, in work here at once; and of ours, under way to it. Frames.
   size_t peer_requests = 512;
   size_t peer_request_bytes = 256u << 20;
-  Duration request_timeout = 10s;  // a write or read inside the cluster, retries included
+  // Of one connection from another node, not yet written: replies, beyond which its requests wait; pings
+  // and refusals, beyond which it is not read.
+  size_t peer_reply_bytes = 64u << 20;
+  size_t peer_small_replies = 4096;
+  size_t peer_handshakes = 64;           // connections from peers that have proven nothing yet
+  Duration peer_hello_timeout = 2s;      // from such a one's arrival to its Hello
+  Duration peer_handshake_timeout = 5s;  // the whole handshake, on either side
+  Duration request_timeout = 10s;        // a write or read inside the cluster, retries included
   // Of both HTTP listeners.
   size_t head_bytes = 32u << 10;  // request line and headers
   size_t max_headers = 128;
@@ -47,6 +59,16 @@ struct Limits {
   Duration stall_timeout = 30s;  // without a byte of progress within a body
   // Of a body, either way; it may fall behind by stall_timeout. 0: any rate will do.
   uint64_t min_bytes_per_s = 1024;
+  // A body that nobody wants is read and thrown away up to here, to keep the connection.
+  size_t drain_bytes = 256u << 10;
+  // Before a connection is closed what still comes is thrown away, for so long and up to here, so that
+  // the last answer arrives.
+  Duration linger_timeout = 2s;
+  size_t linger_bytes = 16u << 20;
+  Duration stop_timeout = 5s;  // at an orderly stop, for requests under way
+
+  // body_bytes_per_user, in bytes.
+  size_t user_body_bytes() const;
 };
 
 struct Timers {

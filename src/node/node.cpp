@@ -43,7 +43,6 @@ observe::Level level_of(const Config& config) {
 }
 
 // How long a stop waits for requests under way, and then for their answers: errors by now.
-constexpr Duration kSettleTime = 5s;
 constexpr Duration kAnswerTime = 500ms;
 
 }  // namespace
@@ -163,6 +162,7 @@ Status Node::Parts::open_disk(Cancellation& stop) {
   peer_options.queue_bytes = config.limits.peer_queue_bytes;
   peer_options.requests = config.limits.peer_requests;
   peer_options.request_bytes = config.limits.peer_request_bytes;
+  peer_options.handshake_timeout = config.limits.peer_handshake_timeout;
   std::map<NodeId, rpc::Peer*> others;
   for (const Member& member : config.members) {
     if (member.id == config.id) continue;
@@ -174,7 +174,8 @@ Status Node::Parts::open_disk(Cancellation& stop) {
   replicas = std::make_unique<replica::ReplicaSet>(*services, std::move(voters), others);
   DRUMLIN_TRY(replicas->open(logs));
   router = std::make_unique<router::Router>(
-      runtime, observer, router::Origin{config.id, identity.boot}, table, *replicas, others);
+      runtime, observer, router::Origin{config.id, identity.boot}, table, *replicas, others,
+      router::Settings{config.limits.buckets_per_user, config.limits.remembered_buckets});
   return {};
 }
 
@@ -186,12 +187,16 @@ void Node::Parts::start_listeners() {
                                       config.limits.request_timeout));
   http::Limits limits;
   limits.max_connections = config.limits.max_connections;
+  limits.max_refusing = config.limits.refused_connections;
   limits.head_bytes = config.limits.head_bytes;
   limits.max_headers = config.limits.max_headers;
   limits.head_timeout = config.limits.head_timeout;
   limits.idle_timeout = config.limits.idle_timeout;
   limits.stall_timeout = config.limits.stall_timeout;
   limits.min_bytes_per_s = config.limits.min_bytes_per_s;
+  limits.drain_bytes = config.limits.drain_bytes;
+  limits.linger_timeout = config.limits.linger_timeout;
+  limits.linger_bytes = config.limits.linger_bytes;
   s3_server = std::make_unique<http::Server>(
       runtime, observer, std::move(s3_listener), limits,
       [this](http::Exchange& exchange) { s3->handle(exchange); },
@@ -212,6 +217,7 @@ s3::Settings Node::Parts::s3_settings() const {
   out.secret_key = config.secret_key;
   out.region = config.region;
   out.body_bytes_in_flight = config.limits.body_bytes_in_flight;
+  out.body_bytes_per_user = config.limits.user_body_bytes();
   out.max_requests = config.limits.max_requests;
   out.request_timeout = config.limits.request_timeout;
   return out;
@@ -239,6 +245,11 @@ void Node::Parts::start() {
   rpc::ServerOptions server_options;
   server_options.peer_requests = config.limits.peer_requests;
   server_options.peer_request_bytes = config.limits.peer_request_bytes;
+  server_options.max_reply_bytes_per_connection = config.limits.peer_reply_bytes;
+  server_options.max_small_replies_per_connection = config.limits.peer_small_replies;
+  server_options.max_handshakes = config.limits.peer_handshakes;
+  server_options.hello_timeout = config.limits.peer_hello_timeout;
+  server_options.handshake_timeout = config.limits.peer_handshake_timeout;
   peer_server = std::make_unique<rpc::Server>(runtime, observer, identity, *membership, *replicas,
                                               std::move(peer_listener), server_options);
   peer_server->start();
@@ -262,9 +273,10 @@ Status Node::Parts::stop_in_order() {
   observer.log.info("node", "stopping");
   s3_server->stop();
   api_server->stop();
-  const Instant limit = after(runtime.clock(), kSettleTime);
+  const Instant limit = after(runtime.clock(), config.limits.stop_timeout);
   if (!s3_server->settle(limit).ok() || !api_server->settle(limit).ok()) {
-    observer.log.warn("node", "requests were cut off", {{"after_ms", to_ms(kSettleTime)}});
+    observer.log.warn("node", "requests were cut off",
+                      {{"after_ms", to_ms(config.limits.stop_timeout)}});
   }
   // A request that is left waits for a majority that may have stopped before us: this ends it.
   router->stop();

@@ -5,14 +5,6 @@
 #include <vector>
 
 namespace drumlin::rpc {
-namespace {
-
-// Replies without a request that counts: to pings, and refusals. A peer that lets so many of them pile up
-// reads nothing, and is cut off soon; until then it is not read either.
-constexpr size_t kMaxSmallReplies = 4096;
-
-}  // namespace
-
 // What one peer has us work on.
 struct Server::Load {
   size_t requests = 0;
@@ -235,7 +227,8 @@ void Server::read_frames(const std::shared_ptr<Connection>& connection) {
 
 // False: the connection is gone.
 bool Server::await_reader_of_replies(Connection& connection) const {
-  while (connection.replies.size() >= options_.peer_requests + kMaxSmallReplies) {
+  while (connection.replies.size() >=
+         options_.peer_requests + options_.max_small_replies_per_connection) {
     if (connection.room.wait(kNever, &connection.gone) != Wake::kNotified) return false;
   }
   return !connection.gone.cancelled();

@@ -38,6 +38,9 @@ struct ServerOptions {
   size_t peer_requests = 512;
   size_t peer_request_bytes = 256u << 20;             // frames of those requests
   size_t max_reply_bytes_per_connection = 64u << 20;  // not yet written; beyond it requests wait
+  // Of one connection, replies without a request that counts: to pings, and refusals. A peer that lets so
+  // many of them pile up reads nothing, and is cut off soon; until then it is not read either.
+  size_t max_small_replies_per_connection = 4096;
 };
 
 class Server {

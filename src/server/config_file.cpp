@@ -107,9 +107,13 @@ std::vector<Setting> settings_of(Settings& s) {
   out.push_back(number("storage.wal_segment_bytes", c.wal_segment_bytes));
   out.push_back(number("storage.wal_grow_bytes", c.wal_grow_bytes));
   out.push_back(number("limits.body_bytes_in_flight", c.limits.body_bytes_in_flight));
+  out.push_back(number("limits.body_bytes_per_user", c.limits.body_bytes_per_user));
   out.push_back(number("limits.max_connections", c.limits.max_connections));
   out.push_back(number("limits.max_api_connections", c.limits.max_api_connections));
   out.push_back(number("limits.max_requests", c.limits.max_requests));
+  out.push_back(number("limits.refused_connections", c.limits.refused_connections));
+  out.push_back(number("limits.buckets_per_user", c.limits.buckets_per_user));
+  out.push_back(number("limits.remembered_buckets", c.limits.remembered_buckets));
   out.push_back(number("limits.wal_queue_bytes", c.limits.wal_queue_bytes));
   out.push_back(number("limits.log_cache_bytes", c.limits.log_cache_bytes));
   out.push_back(number("limits.uncommitted_bytes", c.limits.uncommitted_bytes));
@@ -120,6 +124,11 @@ std::vector<Setting> settings_of(Settings& s) {
   out.push_back(number("limits.peer_queue_bytes", c.limits.peer_queue_bytes));
   out.push_back(number("limits.peer_requests", c.limits.peer_requests));
   out.push_back(number("limits.peer_request_bytes", c.limits.peer_request_bytes));
+  out.push_back(number("limits.peer_reply_bytes", c.limits.peer_reply_bytes));
+  out.push_back(number("limits.peer_small_replies", c.limits.peer_small_replies));
+  out.push_back(number("limits.peer_handshakes", c.limits.peer_handshakes));
+  out.push_back(milliseconds("limits.peer_hello_timeout_ms", c.limits.peer_hello_timeout));
+  out.push_back(milliseconds("limits.peer_handshake_timeout_ms", c.limits.peer_handshake_timeout));
   out.push_back(milliseconds("limits.request_timeout_ms", c.limits.request_timeout));
   out.push_back(number("limits.head_bytes", c.limits.head_bytes));
   out.push_back(number("limits.max_headers", c.limits.max_headers));
@@ -127,6 +136,10 @@ std::vector<Setting> settings_of(Settings& s) {
   out.push_back(milliseconds("limits.idle_timeout_ms", c.limits.idle_timeout));
   out.push_back(milliseconds("limits.stall_timeout_ms", c.limits.stall_timeout));
   out.push_back(number("limits.min_bytes_per_s", c.limits.min_bytes_per_s));
+  out.push_back(number("limits.drain_bytes", c.limits.drain_bytes));
+  out.push_back(milliseconds("limits.linger_timeout_ms", c.limits.linger_timeout));
+  out.push_back(number("limits.linger_bytes", c.limits.linger_bytes));
+  out.push_back(milliseconds("limits.stop_timeout_ms", c.limits.stop_timeout));
   out.push_back(milliseconds("timers.tick_ms", c.timers.tick));
   out.push_back(number("timers.heartbeat_ticks", c.timers.heartbeat_ticks));
   out.push_back(number("timers.election_ticks_min", c.timers.election_ticks_min));

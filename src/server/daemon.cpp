@@ -9,19 +9,21 @@ namespace drumlin::server {
 
 namespace {
 
-constexpr size_t kOtherFiles = 256;  // the log, peers, listeners, directories
+constexpr size_t kOtherFiles = 128;  // the log, peers, listeners, directories
 constexpr size_t kFewConnections = 16;
 
 // A node that runs out of files halts at the first that it cannot open, so connections get what is left.
 Status fit_into(size_t files, node::Config& config) {
   node::Limits& limits = config.limits;
-  const size_t others = limits.max_api_connections + config.kv_max_open_files + kOtherFiles;
+  const size_t others = limits.max_api_connections + config.kv_max_open_files +
+                        2 * limits.refused_connections + limits.peer_handshakes + kOtherFiles;
   if (others + limits.max_connections <= files) return {};
   if (others + kFewConnections > files) {
     return {Code::kFailedPrecondition,
             "this process may open " + std::to_string(files) + " files (ulimit -n), and needs " +
                 std::to_string(others + kFewConnections) +
-                ": raise that, or lower limits.max_api_connections and storage.kv_max_open_files"};
+                ": raise that, or lower limits.max_api_connections, limits.refused_connections, "
+                "limits.peer_handshakes and storage.kv_max_open_files"};
   }
   std::fprintf(
       stderr,

@@ -9,6 +9,8 @@ import struct
 import time
 import unittest
 
+import botocore.exceptions
+
 from world import WorldTest
 
 MIB = 1 << 20
@@ -36,7 +38,7 @@ class Limits(WorldTest):
     TLS = False  # it speaks by hand
     CONNECTIONS = most_connections()
     SETTINGS = {"limits.head_timeout_ms": "2000", "limits.stall_timeout_ms": "2000",
-                "limits.max_connections": str(CONNECTIONS + SPARE)}
+                "limits.max_connections": str(CONNECTIONS + SPARE), "limits.buckets_per_user": "3"}
 
     @classmethod
     def setUpClass(cls):
@@ -83,6 +85,18 @@ class Limits(WorldTest):
                 self.assertNotEqual(part, b"", "closed instead of answered")
                 answer += part
             self.assertTrue(answer.startswith(b"HTTP/1.1 403 "), answer)
+
+    def test_more_buckets_than_allowed(self):
+        self.s3.create_bucket(Bucket="second")
+        self.s3.create_bucket(Bucket="third")
+        with self.assertRaises(botocore.exceptions.ClientError) as refused:
+            self.s3.create_bucket(Bucket="fourth")
+        self.assertEqual(refused.exception.response["Error"]["Code"], "TooManyBuckets")
+        self.assertEqual(refused.exception.response["ResponseMetadata"]["HTTPStatusCode"], 400)
+        self.s3.delete_bucket(Bucket="second")
+        self.s3.create_bucket(Bucket="fourth")
+        for name in ("third", "fourth"):
+            self.s3.delete_bucket(Bucket=name)
 
     def test_ten_thousand_connections(self):
         before = self.resident()

@@ -119,15 +119,16 @@ class Startup(Refusals):
             return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
 
         self.refuses(self.node, 1, "ulimit -n", "400 files", preexec_fn=at_most(400))
-        with subprocess.Popen(self.node.command(), stderr=subprocess.PIPE, text=True,
-                              preexec_fn=at_most(2000)) as daemon:
-            self.addCleanup(daemon.kill)
-            self.assertRegex(daemon.stderr.readline(), "2000 files.*: 464 S3 connections at most")
-            while '"msg":"serving"' not in (line := daemon.stderr.readline()):
-                self.assertNotEqual(line, "", "it ended")
-            daemon.terminate()
-            daemon.stderr.read()
-            self.assertEqual(daemon.wait(30), 0)
+        daemon = subprocess.Popen(self.node.command(), stderr=subprocess.PIPE, text=True, preexec_fn=at_most(2000))
+        self.addCleanup(daemon.stderr.close)
+        self.addCleanup(daemon.wait)
+        self.addCleanup(daemon.kill)
+        self.assertRegex(daemon.stderr.readline(), "2000 files.*: 400 S3 connections at most")
+        while '"msg":"serving"' not in (line := daemon.stderr.readline()):
+            self.assertNotEqual(line, "", "it ended")
+        daemon.terminate()
+        daemon.stderr.read()
+        self.assertEqual(daemon.wait(30), 0)
 
     def test_addresses_that_are_not_here(self):
         for address in ("192.0.2.1", "localhost"):

@@ -43,8 +43,18 @@ TEST(ConfigValidate, MembersAreSorted) {
   EXPECT_EQ(config.members[2].id, NodeId(3));
 }
 
+void expect_refused(const std::vector<Refused>& cases) {
+  for (const Refused& refused : cases) {
+    Config config = cluster(3);
+    refused.change(config);
+    const Status status = config.validate();
+    EXPECT_TRUE(status.is(Code::kInvalidArgument)) << refused.message;
+    EXPECT_NE(status.message().find(refused.message), std::string::npos) << status.message();
+  }
+}
+
 TEST(ConfigValidate, SaysWhatIsWrong) {
-  const Refused cases[] = {
+  expect_refused({
       {[](Config& c) { c.id = NodeId(); }, "node.id must be 1 or more"},
       {[](Config& c) { c.members[1].id = NodeId(); }, "cluster.nodes: id must be 1 or more"},
       {[](Config& c) { c.members[1].id = NodeId(uint64_t{1} << 32); },
@@ -115,16 +125,36 @@ TEST(ConfigValidate, SaysWhatIsWrong) {
       {[](Config& c) { c.timers.heartbeat_ticks = 0; }, "timers: "},
       {[](Config& c) { c.timers.election_ticks_min = 2; }, "timers: "},
       {[](Config& c) { c.timers.election_ticks_max = 7; }, "timers: "},
-  };
-  for (const Refused& refused : cases) {
-    Config config = cluster(3);
-    refused.change(config);
-    const Status status = config.validate();
-    EXPECT_TRUE(status.is(Code::kInvalidArgument)) << refused.message;
-    EXPECT_NE(status.message().find(refused.message), std::string::npos) << status.message();
-  }
+  });
   EXPECT_TRUE(cluster(64).validate().ok());
   EXPECT_FALSE(cluster(65).validate().ok());
+}
+
+TEST(ConfigValidate, RefusesLimitsThatLeaveNothing) {
+  expect_refused(
+      {{[](Config& c) { c.limits.body_bytes_per_user = (8u << 20) - 1; },
+        "limits.body_bytes_per_user must be 0 (half of all) or 8388608 (8 MiB, one object) to "
+        "268435456 (limits.body_bytes_in_flight), not 8388607"},
+       {[](Config& c) { c.limits.body_bytes_per_user = (256u << 20) + 1; },
+        "limits.body_bytes_per_user must be 0"},
+       {[](Config& c) { c.limits.remembered_buckets = 0; },
+        "limits.remembered_buckets must be 1 or more"},
+       {[](Config& c) { c.limits.peer_reply_bytes = 0; },
+        "limits.peer_reply_bytes must be 1 or more"},
+       {[](Config& c) { c.limits.peer_small_replies = 0; },
+        "limits.peer_small_replies must be 1 or more"},
+       {[](Config& c) { c.limits.peer_handshakes = 0; },
+        "limits.peer_handshakes must be 1 or more"},
+       {[](Config& c) { c.limits.peer_handshakes = 65537; },
+        "limits.peer_handshakes must be at most 65536, not 65537"},
+       {[](Config& c) { c.limits.refused_connections = 65537; },
+        "limits.refused_connections must be at most 65536"},
+       {[](Config& c) { c.limits.peer_hello_timeout = 99ms; },
+        "limits.peer_hello_timeout_ms must be 100 or more"},
+       {[](Config& c) { c.limits.peer_handshake_timeout = 1999ms; },
+        "limits.peer_handshake_timeout_ms must be at least limits.peer_hello_timeout_ms (2000), "
+        "not "
+        "1999"}});
 }
 
 TEST(ConfigValidate, SizesAtTheirBoundsAreGood) {
@@ -137,6 +167,17 @@ TEST(ConfigValidate, SizesAtTheirBoundsAreGood) {
   config.limits.append_inflight_bytes = config.limits.append_inflight_messages = 1;
   const Status status = config.validate();
   EXPECT_TRUE(status.ok()) << status.to_string();
+}
+
+TEST(ConfigValidate, AUsersShareOfBodiesIsHalfOfThemUnlessItIsSet) {
+  Config config = cluster(3);
+  EXPECT_EQ(config.limits.user_body_bytes(), 128u << 20);
+  config.limits.body_bytes_in_flight = 12u << 20;
+  EXPECT_EQ(config.limits.user_body_bytes(), 8u << 20) << "one object must fit";
+  EXPECT_TRUE(config.validate().ok());
+  config.limits.body_bytes_per_user = 10u << 20;
+  EXPECT_EQ(config.limits.user_body_bytes(), 10u << 20);
+  EXPECT_TRUE(config.validate().ok());
 }
 
 TEST(ConfigValidate, WithoutASecretPeersBindToLoopbackOnly) {

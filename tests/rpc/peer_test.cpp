@@ -612,6 +612,13 @@ TEST_F(DeafTest, IsNotReadWhenTooManyRefusalsWait) {
   EXPECT_LT(unread_while_deaf, 6000u * 50);
 }
 
+TEST_F(DeafTest, IsNotReadSoonerWhenFewerMayWait) {
+  server_options.peer_requests = 1;
+  server_options.max_small_replies_per_connection = 100;
+  ask_without_reading(10'000, 10);
+  EXPECT_GT(unread_while_deaf, 9000u * 50) << "but for what was read ahead";
+}
+
 TEST_F(PeerTest, ManyFramesAtOnceLetOthersRun) {
   run([&] {
     for (int i = 0; i < 60; ++i)
