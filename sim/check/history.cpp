@@ -178,6 +178,7 @@ bool History::note_effect(uint32_t shard, LogIndex index, const RaftChecker::App
     if (reply->code == Code::kOk) objects_[name_of(del->bucket, del->key)][index] = std::nullopt;
   } else if (shard == shard::kCatalogueShard) {
     note_bucket(index, *command, *reply);
+    note_owner(index, *command, *reply);
   }
   return true;
 }
@@ -383,6 +384,8 @@ void History::check() {
     check_list(list);
   for (const Seen& seen : seen_)
     check_seen(seen);
+  for (const RefusedBucket& refused : refused_buckets_)
+    check_refused_bucket(refused);
 }
 
 }  // namespace drumlin::sim

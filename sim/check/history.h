@@ -18,6 +18,9 @@
 //                its shard in the window
 //   bucket       an acknowledged create (delete) left the bucket visible (invisible) at an index of the
 //                catalogue in its window; so for what HEAD saw
+//   quota        in the log's order no owner has more buckets than it may, from their making to the end of
+//                their removal; who was refused one had as many at an index of the window, and nobody is
+//                refused with fewer
 #pragma once
 
 #include <cstdint>
@@ -45,8 +48,14 @@ enum class Outcome : uint8_t {
 
 class History {
  public:
-  History(Verdict& verdict, const RaftChecker& raft, uint32_t shards)
-      : verdict_(verdict), raft_(raft), shards_(shards), floor_(shards), log_times_(shards) {}
+  History(Verdict& verdict, const RaftChecker& raft, uint32_t shards,
+          uint64_t buckets_per_user = UINT64_MAX)
+      : verdict_(verdict),
+        raft_(raft),
+        shards_(shards),
+        floor_(shards),
+        buckets_per_user_(buckets_per_user),
+        log_times_(shards) {}
 
   // Taken when a call begins, handed back when it ends.
   struct Start {
@@ -123,6 +132,8 @@ class History {
   void saw_time(std::string_view bucket, std::string_view key, uint64_t version, WallTime time);
   // An answer that says whether the bucket is (was made, was deleted) visible.
   void saw_bucket(const Start& start, std::string_view bucket, bool visible);
+  // A creation that was refused: its owner has as many as it may.
+  void refused_bucket(const Start& start, std::string_view bucket);
 
   // After the run: all that needs the whole log.
   void check();
@@ -176,6 +187,10 @@ class History {
     bool visible;
     Window window;
   };
+  struct RefusedBucket {
+    std::string bucket;
+    Window window;
+  };
   // One key's (or bucket's) states: from each index on, what it holds.
   template <typename T>
   using Timeline = std::map<LogIndex, T>;
@@ -187,6 +202,8 @@ class History {
   void build_timelines();
   bool note_effect(uint32_t shard, LogIndex index, const RaftChecker::Applied& applied);
   void note_bucket(LogIndex index, const shard::Command& command, const shard::Reply& reply);
+  void note_owner(LogIndex index, const shard::Command& command, const shard::Reply& reply);
+  void check_refused_bucket(const RefusedBucket& refused);
   bool told_before(uint32_t shard, LogIndex index, const shard::Command& command,
                    const shard::Reply& reply, const std::string& bytes);
   void check_condition(uint32_t shard, LogIndex index, const shard::Command& command,
@@ -219,7 +236,12 @@ class History {
   std::vector<Read> reads_;
   std::vector<List> lists_;
   std::vector<Seen> seen_;
-  std::map<uint32_t, std::map<uint64_t, WallTime>> times_;  // by shard and version
+  std::vector<RefusedBucket> refused_buckets_;
+  uint64_t buckets_per_user_;
+  std::map<std::string, uint64_t, std::less<>> owners_;  // of the buckets there are, in any state
+  std::map<uint64_t, uint64_t> owned_;                   // how many, by owner
+  std::map<std::string, std::vector<LogIndex>, std::less<>> full_;  // refused creations, by bucket
+  std::map<uint32_t, std::map<uint64_t, WallTime>> times_;          // by shard and version
   std::map<std::string, Timeline<std::optional<Value>>, std::less<>> objects_;  // "bucket/key"
   std::map<std::string, Timeline<bool>, std::less<>> buckets_;                  // visible or not
   std::map<std::string, std::vector<LogIndex>> effects_;                        // by Value::id

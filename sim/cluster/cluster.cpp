@@ -35,6 +35,7 @@ node::Config make_config(const Plan& plan, uint32_t node) {
   config.limits.wal_queue_bytes = size_t{plan.wal_queue_kib} << 10;
   config.limits.append_bytes = size_t{plan.append_kib} << 10;
   config.limits.append_inflight_messages = plan.inflight_messages;
+  if (plan.buckets_per_user != 0) config.limits.buckets_per_user = plan.buckets_per_user;
   config.limits.request_timeout = 4s;
   for (uint32_t n = 1; n <= plan.nodes; ++n) {
     const std::string ip = ip_of(n);

@@ -90,7 +90,7 @@ void draw_ops(Rng rng, const Scenario& scenario, Plan& plan) {
     op.node = static_cast<uint32_t>(rng.between(1, plan.nodes));
     op.kind = mix.pick(rng);
     op.bucket = on_bucket(op.kind) || rng.chance(1, 20)
-                    ? plan.buckets + static_cast<uint32_t>(rng.below(kChurnBuckets))
+                    ? plan.buckets + static_cast<uint32_t>(rng.below(plan.churn_buckets()))
                     : static_cast<uint32_t>(rng.below(plan.buckets));
     const uint64_t key = rng.below(kKeysPerBucket);
     op.key = static_cast<uint32_t>(std::min(key, rng.below(kKeysPerBucket)));
@@ -136,6 +136,16 @@ uint32_t draw_wal_queue(Rng rng, const Scenario& scenario) {
   return small ? drawn : Plan().wal_queue_kib;
 }
 
+// Half of the plans have no bound that anybody meets; in the others an owner can have some of its buckets
+// that come and go, and never all of them.
+uint32_t draw_buckets_per_user(Rng rng, const Scenario& scenario, const Plan& plan) {
+  if (scenario.buckets_per_user != 0) return scenario.buckets_per_user;
+  const bool bounded = rng.chance(1, 2);
+  const uint32_t churn = 4 / std::max(1u, plan.users);
+  const auto more = static_cast<uint32_t>(rng.between(1, std::max(2u, churn) - 1));
+  return bounded ? plan.own_buckets() + more : 0;
+}
+
 }  // namespace
 
 Plan generate(uint64_t seed, const Scenario& scenario) {
@@ -172,6 +182,7 @@ Plan generate(uint64_t seed, const Scenario& scenario) {
                  : scenario.fault_every_ms == 0       ? 0
                                                       : points;
   plan.wal_queue_kib = draw_wal_queue(root.stream("wal queue"), scenario);
+  plan.buckets_per_user = draw_buckets_per_user(root.stream("buckets per user"), scenario, plan);
   plan.core = draw_core(root.stream("core"), plan);
   draw_ops(root.stream("ops"), scenario, plan);
   draw_faults(root.stream("faults"), scenario, plan);

@@ -107,7 +107,6 @@ struct Fault {
 };
 
 inline constexpr uint32_t kKeysPerBucket = 12;
-inline constexpr uint32_t kChurnBuckets = 2;  // numbered after the plan's own; come and go
 
 enum class KvEngine : uint8_t { kRocksDb, kMemory };
 
@@ -124,8 +123,9 @@ struct Plan {
   uint32_t append_kib = 64;
   // Log not yet written, of own proposals and of other leaders' entries each. Small: both are refused.
   uint32_t wal_queue_kib = 64u << 10;
-  uint32_t early = 0;  // 1: the faults begin with the first start, not with the clients
-  uint32_t users = 0;  // who own the buckets in turn; 0: all are root's
+  uint32_t early = 0;             // 1: the faults begin with the first start, not with the clients
+  uint32_t users = 0;             // who own the buckets in turn; 0: all are root's
+  uint32_t buckets_per_user = 0;  // an owner can have no more; 0: as many as a node lets it
   uint32_t inflight_messages = 256;  // appends to a follower that may wait for their answer
   KvEngine kv = KvEngine::kRocksDb;
   // Of RocksDB. Small: it must flush and compact, answers must come from its files, a start must begin
@@ -147,6 +147,11 @@ struct Plan {
   std::vector<Fault> faults;
   bool operator==(const Plan&) const = default;
 
+  // Numbered after the plan's own; they come and go. More than an owner may have, if that is bounded.
+  uint32_t churn_buckets() const { return buckets_per_user == 0 ? 2 : 4; }
+  // The most of the plan's own that one user has.
+  uint32_t own_buckets() const { return users == 0 ? buckets : (buckets + users - 1) / users; }
+
   std::string encode() const;
   static Result<Plan> decode(std::string_view text);  // kInvalidArgument names the line
 };
@@ -163,7 +168,7 @@ struct Scenario {
   uint32_t fault_every_ms = 800;  // on average; 0: none
   // As in Plan; 0: drawn.
   uint32_t wal_segment_kib = 0, log_cache_kib = 0, append_kib = 0, inflight_messages = 0,
-           wal_queue_kib = 0;
+           wal_queue_kib = 0, buckets_per_user = 0;
   uint32_t kv_buffer_kib = 0, kv_cache_kib = 0, kv_flush_kib = 0;
   KvEngine kv = KvEngine::kRocksDb;
   uint32_t budget = 1;  // as in Plan

@@ -127,7 +127,7 @@ struct PlanNumber {
   std::string_view name;
   uint32_t Plan::*field;
 };
-constexpr std::array<PlanNumber, 22> kPlanNumbers = {
+constexpr std::array<PlanNumber, 23> kPlanNumbers = {
     {{"nodes", &Plan::nodes},
      {"shards", &Plan::shards},
      {"buckets", &Plan::buckets},
@@ -141,6 +141,7 @@ constexpr std::array<PlanNumber, 22> kPlanNumbers = {
      {"inflight_messages", &Plan::inflight_messages},
      {"early", &Plan::early},
      {"users", &Plan::users},
+     {"buckets_per_user", &Plan::buckets_per_user},
      {"kv_buffer_kib", &Plan::kv_buffer_kib},
      {"kv_cache_kib", &Plan::kv_cache_kib},
      {"kv_flush_kib", &Plan::kv_flush_kib},
@@ -229,10 +230,11 @@ bool sane(const Plan& plan) {
       plan.kv_buffer_kib <= (1u << 20) && plan.kv_cache_kib <= (1u << 20) &&
       plan.kv_flush_kib >= 1 && plan.buggify <= 100 && plan.client_skew_s <= 600 &&
       plan.odd_keys <= 1 && plan.budget <= 1 && plan.comeback <= 1 && plan.users <= 16 &&
-      plan.core < (1u << plan.nodes);
+      plan.core < (1u << plan.nodes) &&
+      (plan.buckets_per_user == 0 || plan.buckets_per_user >= plan.own_buckets());
   const bool ops = std::all_of(plan.ops.begin(), plan.ops.end(), [&](const Op& op) {
     return op.client < plan.clients && op.node >= 1 && op.node <= plan.nodes &&
-           op.size < (8u << 20) && op.bucket < plan.buckets + kChurnBuckets &&
+           op.size < (8u << 20) && op.bucket < plan.buckets + plan.churn_buckets() &&
            op.key < kKeysPerBucket &&
            (op.kind < OpKind::kIntrude || plan.users > (op.kind == OpKind::kIntrude ? 1u : 0u));
   });
@@ -289,7 +291,7 @@ Result<Plan> Plan::decode(std::string_view text) {
 }
 
 Status Scenario::set(std::string_view key, std::string_view value) {
-  const std::array<std::pair<std::string_view, uint32_t*>, 27> numbers = {
+  const std::array<std::pair<std::string_view, uint32_t*>, 28> numbers = {
       {{"nodes_min", &nodes_min},
        {"nodes_max", &nodes_max},
        {"shards_min", &shards_min},
@@ -299,6 +301,7 @@ Status Scenario::set(std::string_view key, std::string_view value) {
        {"duration_ms", &duration_ms},
        {"max_body_bytes", &max_body_bytes},
        {"users", &users},
+       {"buckets_per_user", &buckets_per_user},
        {"fault_every_ms", &fault_every_ms},
        {"wal_segment_kib", &wal_segment_kib},
        {"log_cache_kib", &log_cache_kib},
@@ -351,7 +354,8 @@ Status Scenario::check() const {
   const bool ok = nodes_min >= 1 && nodes_min <= nodes_max && nodes_max <= 16 && shards_min >= 1 &&
                   shards_min <= shards_max && shards_max <= 65536 && clients >= 1 &&
                   clients <= 200 && duration_ms >= 1 && max_body_bytes < (8u << 20) &&
-                  budget <= 1 && (buggify <= 100 || buggify == kDrawn) && puts != 0 && users <= 16;
+                  budget <= 1 && (buggify <= 100 || buggify == kDrawn) && puts != 0 &&
+                  users <= 16 && (buckets_per_user == 0 || buckets_per_user >= Plan().buckets);
   return ok ? Status() : Status(Code::kInvalidArgument, "a number of the scenario is out of range");
 }
 

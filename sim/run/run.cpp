@@ -21,7 +21,8 @@ class OneRun {
       : plan_(plan),
         world_(std::make_unique<World>(plan.seed, world_options(options))),
         cluster_(*world_, plan_, verdict_, options.log),
-        history_(verdict_, cluster_.raft(), plan.shards),
+        history_(verdict_, cluster_.raft(), plan.shards,
+                 cluster_.config(1).limits.buckets_per_user),
         workload_(*world_, plan_, cluster_, history_, verdict_),
         faults_(*world_, plan_, cluster_) {}
   // All fibers are unwound while what they use is still there.

@@ -240,7 +240,7 @@ S3Answer Workload::list_own(Client& client, const Op& op, const Endpoint& node) 
   S3Answer answer = client.s3->call(node, "GET", "/");
   if (!answer.ok()) return answer;
   const std::vector<std::string> names = xml_elements(answer.body, "Name");
-  for (uint32_t b = 0; b < plan_.buckets + kChurnBuckets; ++b) {
+  for (uint32_t b = 0; b < plan_.buckets + plan_.churn_buckets(); ++b) {
     const bool there = std::find(names.begin(), names.end(), bucket_name(b)) != names.end();
     const bool own = owner_of(b) == user;
     const bool stays = b < plan_.buckets;

@@ -177,7 +177,7 @@ void Workload::start() {
 
 void Workload::read_back() {
   spawn(plan_.clients, "read back", [this](Client& client) {
-    for (uint32_t b = 0; b < plan_.buckets + kChurnBuckets; ++b) {
+    for (uint32_t b = 0; b < plan_.buckets + plan_.churn_buckets(); ++b) {
       Op op;
       op.bucket = b;
       op.kind = OpKind::kHeadBucket;
@@ -306,7 +306,8 @@ void Workload::check_answer(const Op& op, const S3Answer& answer) {
   const bool expected = refused || too_skewed(answer) || answer.status == 404 ||
                         answer.status == 409 ||
                         (answer.status == 416 && op.kind == OpKind::kGet && op.size > 0) ||
-                        (answer.status == 412 && conditional);
+                        (answer.status == 412 && conditional) ||
+                        (answer.code == "TooManyBuckets" && op.kind == OpKind::kCreateBucket);
   verdict_.evaluated("answer");
   if ((client_error && !expected) ||
       (answer.status >= 500 && answer.status != 503 && !honest_500)) {
@@ -485,6 +486,8 @@ S3Answer Workload::bucket(Client& client, const Op& op, const Endpoint& node) {
     history_.saw_bucket(start, name, false);
   } else if (answer.code == "BucketAlreadyOwnedByYou" || answer.code == "BucketNotEmpty") {
     history_.saw_bucket(start, name, true);
+  } else if (answer.code == "TooManyBuckets") {
+    history_.refused_bucket(start, name);
   }
   return answer;
 }

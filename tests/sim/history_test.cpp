@@ -62,6 +62,21 @@ class HistoryTest : public ::testing::Test {
     reply.bucket = shard::BucketRecord{"c", 1, 1, 1, state, {}};
     apply(shard::ActivateBucket{"c", 1}, reply);
   }
+  // Of owner 7: what it was told.
+  void create(const std::string& name, Code code) {
+    shard::Reply reply;
+    reply.code = code;
+    const uint64_t index = last.value() + 1;
+    if (code == Code::kOk) {
+      reply.bucket = shard::BucketRecord{name, index, 1, 1, shard::BucketState::kCreating, {}, 7};
+    }
+    apply(shard::CreateCountedBucket{name, 1, 7, 2}, reply);
+  }
+  void finish_remove(const std::string& name, Code code) {
+    shard::Reply reply;
+    reply.code = code;
+    apply(shard::FinishRemove{name, 1}, reply);
+  }
   static History::Value value(const std::string& id) { return {id, "etag-" + id, 0}; }
   std::string judge() {
     history.check();
@@ -72,7 +87,7 @@ class HistoryTest : public ::testing::Test {
   Verdict verdict;
   RaftChecker raft{
       verdict, {{kGroup, {NodeId(1)}}}, [](NodeId, GroupId, LogIndex) { return true; }};
-  History history{verdict, raft, 1};
+  History history{verdict, raft, 1, /*buckets_per_user=*/2};
   LogIndex last;
   WallTime log_time{};
 };
@@ -348,6 +363,42 @@ TEST_F(HistoryTest, ABucketBeingMadeIsNotVisible) {
   bucket(shard::BucketState::kCreating);
   history.saw_bucket(history.begin(), "c", true);
   EXPECT_EQ(judge(), "bucket");
+}
+
+TEST_F(HistoryTest, BucketsUpToTheBound) {
+  create("a", Code::kOk);
+  create("b", Code::kOk);
+  const auto start = history.begin();
+  create("c", Code::kTooLarge);
+  history.refused_bucket(start, "c");
+  finish_remove("a", Code::kOk);
+  finish_remove("a", Code::kNotFound);
+  create("c", Code::kOk);
+  create("d", Code::kTooLarge);
+  EXPECT_EQ(judge(), "fine");
+  EXPECT_EQ(verdict.evaluations().at("quota"), 6u);
+}
+
+TEST_F(HistoryTest, ABucketBeyondTheBound) {
+  for (const char* name : {"a", "b", "c"})
+    create(name, Code::kOk);
+  EXPECT_EQ(judge(), "quota");
+}
+
+TEST_F(HistoryTest, ABucketRefusedThoughOneWasRemoved) {
+  create("a", Code::kOk);
+  create("b", Code::kOk);
+  finish_remove("a", Code::kOk);
+  create("c", Code::kTooLarge);
+  EXPECT_EQ(judge(), "quota");
+}
+
+TEST_F(HistoryTest, ARefusalThatTheLogDoesNotHave) {
+  create("a", Code::kOk);
+  create("b", Code::kOk);
+  create("c", Code::kTooLarge);
+  history.refused_bucket(history.begin(), "c");
+  EXPECT_EQ(judge(), "quota") << "it was one before";
 }
 
 TEST_F(HistoryTest, TimeNeverGoesBackInAShard) {

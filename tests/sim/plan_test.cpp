@@ -93,6 +93,26 @@ TEST(Plan, SizesAndMixesDifferWildly) {
   EXPECT_GT(outside, 50u);
 }
 
+TEST(Plan, ManyBoundWhatAnOwnerMayHaveBelowWhatItWants) {
+  size_t bounded = 0;
+  for (uint32_t users : {0u, 1u, 2u}) {
+    Scenario scenario;
+    scenario.users = users;
+    for (uint64_t seed = 1; seed <= 100; ++seed) {
+      const Plan plan = generate(seed, scenario);
+      if (plan.buckets_per_user == 0) continue;
+      ++bounded;
+      const uint32_t churn = plan.churn_buckets() / std::max(1u, users);
+      EXPECT_GT(plan.buckets_per_user, plan.own_buckets());
+      EXPECT_LT(plan.buckets_per_user, plan.own_buckets() + churn);
+    }
+  }
+  EXPECT_GT(bounded, 100u);
+  EXPECT_LT(bounded, 200u);
+  EXPECT_FALSE(Plan::decode("drumlin-plan 1\nbuckets 3\nbuckets_per_user 2\n").ok());
+  EXPECT_TRUE(Plan::decode("drumlin-plan 1\nbuckets 3\nusers 2\nbuckets_per_user 2\n").ok());
+}
+
 TEST(Plan, ThirdNumbersOfFaultsMayBeLeftOut) {
   const auto plan = Plan::decode("drumlin-plan 1\nfault 5 clock 1 -2000 -30\nfault 6 cut 1 2\n");
   ASSERT_TRUE(plan.ok()) << plan.status().to_string();
