@@ -19,22 +19,10 @@ bool same_life(const std::optional<BucketRecord>& record, uint64_t incarnation) 
 
 }  // namespace
 
-Result<std::optional<BucketCount>> Shard::kept_count(const kv::View& view, uint64_t owner) const {
+Result<BucketCount> Shard::bucket_count(const kv::View& view, uint64_t owner) const {
   DRUMLIN_ASSIGN(const auto bytes, view.get(keys_.bucket_count(owner)));
-  if (!bytes) return std::optional<BucketCount>();
-  DRUMLIN_ASSIGN(const auto count, decode_value<BucketCount>(*bytes, "count of buckets"));
-  return std::optional<BucketCount>(count);
-}
-
-Result<BucketCount> Shard::count_buckets(const kv::View& view, uint64_t owner) const {
-  BucketCount out;
-  const auto cursor = view.cursor(keys_.records(), Keys::after_prefix(keys_.records()));
-  for (; cursor->valid(); cursor->next()) {
-    DRUMLIN_ASSIGN(const auto found, decode_value<BucketRecord>(cursor->value(), "bucket record"));
-    if (found.owner == owner) ++out.buckets;
-  }
-  DRUMLIN_TRY(cursor->status());
-  return out;
+  if (!bytes) return BucketCount();
+  return decode_value<BucketCount>(*bytes, "count of buckets");
 }
 
 void Shard::put_count(Context& c, uint64_t owner, const BucketCount& count) {
@@ -74,16 +62,12 @@ Result<Reply> Shard::create_bucket(Context& c, const CreateOwnedBucket& create,
     }
   }
   if (create.partitions == 0) return with(Code::kInvalidArgument);  // who maps a key divides by it
-  DRUMLIN_ASSIGN(auto count, kept_count(c.view, create.owner));
-  if (!count && most) {
-    DRUMLIN_ASSIGN(count, count_buckets(c.view, create.owner));
-  }
-  const bool full = most && count->buckets >= *most;
-  if (count) put_count(c, create.owner, {count->buckets + (full ? 0 : 1)});
-  if (full) {
+  DRUMLIN_ASSIGN(const BucketCount count, bucket_count(c.view, create.owner));
+  if (most && count.buckets >= *most) {
     probe(probes_, "shard.too_many_buckets");
     return with(Code::kTooLarge);
   }
+  put_count(c, create.owner, {count.buckets + 1});
   BucketRecord made;
   made.name = create.name;
   made.incarnation = c.state.applied.value();
@@ -154,11 +138,9 @@ Result<Reply> Shard::execute(Context& c, const FinishRemove& finish) {
   if (!same_life(found, finish.incarnation) || found->state != BucketState::kRemoving) {
     return with(Code::kAborted, found);
   }
-  DRUMLIN_ASSIGN(const auto count, kept_count(c.view, found->owner));
-  if (count) {
-    if (count->buckets == 0) return Status(Code::kCorrupt, "a bucket that was not counted");
-    put_count(c, found->owner, {count->buckets - 1});
-  }
+  DRUMLIN_ASSIGN(const BucketCount count, bucket_count(c.view, found->owner));
+  if (count.buckets == 0) return Status(Code::kCorrupt, "a bucket that was not counted");
+  put_count(c, found->owner, {count.buckets - 1});
   c.batch.remove(keys_.record(finish.name));
   return with(Code::kOk);
 }

@@ -121,8 +121,7 @@ class Shard {
   // `most`: nothing for a sender who does not bound them.
   Result<Reply> create_bucket(Context& c, const CreateOwnedBucket& create,
                               std::optional<uint64_t> most);
-  Result<std::optional<BucketCount>> kept_count(const kv::View& view, uint64_t owner) const;
-  Result<BucketCount> count_buckets(const kv::View& view, uint64_t owner) const;
+  Result<BucketCount> bucket_count(const kv::View& view, uint64_t owner) const;
   void put_count(Context& c, uint64_t owner, const BucketCount& count);
   Result<Reply> users_changed(Context& c, int users);  // `users`: how many more there are
   void put_row(Context& c, const std::string& bucket, const BucketRow& row);

@@ -87,7 +87,6 @@ struct BucketRecord {
 };
 
 // How many records there are of one owner, in whatever state: it changes with their birth and death.
-// Kept from the owner's first counted creation on; until then the records must be counted.
 struct BucketCount {
   uint64_t buckets = 0;
 };
