@@ -22,7 +22,7 @@ struct Boot {
   void run(const std::function<void(Membership&)>& body) {
     machine.run([&] {
       const Disk0 found = inspect_disk(machine, config).value();
-      superblock = std::move(*enter_disk(machine, machine.observer(), found));
+      superblock = enter_disk(machine, machine.observer(), found).value();
       membership = std::make_unique<Membership>(
           machine, machine.observer(), config, *superblock,
           Membership::Events{[this] { ++admitted; },
