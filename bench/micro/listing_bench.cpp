@@ -30,7 +30,7 @@ void merge_page(benchmark::State& state) {
     state.ResumeTiming();
     router::Page page(kPartitions, kLimit, false);
     for (size_t i = 0; i < kPartitions; ++i)
-      page.add(i, std::move(copy[i]), SIZE_MAX);
+      page.add(i, std::move(copy[i]), false);
     DRUMLIN_CHECK(!page.wants());
     DRUMLIN_CHECK_EQ(std::move(page).take().items.size(), kLimit);
   }

@@ -124,7 +124,7 @@ Result<shard::ListBucketsReply> Buckets::page(shard::ListBuckets query, Instant 
   DRUMLIN_ASSIGN(const auto answer, shards_.read(std::move(request), deadline));
   DRUMLIN_ASSIGN(auto reply, shard::decode_list_buckets_reply(answer.reply));
   // Else the next page might be this one again.
-  if (reply.more && (reply.records.empty() || reply.records.back().name <= query.after)) {
+  if (reply.more && reply.next <= query.after) {
     return Status(Code::kCorrupt, "a page of buckets leads nowhere");
   }
   return reply;
@@ -135,11 +135,13 @@ Result<BucketListing> Buckets::list(const ListBucketsRequest& request, const Cal
   shard::ListBuckets query{request.prefix, request.after, shard::kMaxListedBuckets,
                            call.only_owner};
   for (;;) {
-    // One more than wanted tells whether there is more.
+    // One more than wanted tells whether there is more. Of an owner's nobody knows how many there are
+    // among those that are looked at.
     const size_t wanted = request.limit + 1 - out.buckets.size();
-    query.limit = static_cast<uint32_t>(std::min<size_t>(wanted, shard::kMaxListedBuckets));
+    query.limit = shard::kMaxListedBuckets;
+    if (!query.owner && wanted < query.limit) query.limit = static_cast<uint32_t>(wanted);
     DRUMLIN_ASSIGN(auto reply, page(query, call.deadline));
-    if (reply.more) query.after = reply.records.back().name;
+    query.after = std::move(reply.next);
     for (BucketRecord& bucket : reply.records) {
       if (!visible(bucket.state)) continue;
       if (out.buckets.size() == request.limit) {
@@ -338,7 +340,7 @@ Status Buckets::sweep(Instant deadline) {
       if (!moved.ok() && first_failure.ok()) first_failure = moved;
     }
     if (!reply.more) return first_failure;
-    query.after = reply.records.back().name;
+    query.after = reply.next;
   }
 }
 

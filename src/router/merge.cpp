@@ -23,9 +23,10 @@ size_t first_quota(size_t partitions, size_t limit, bool grouped) {
 Page::Page(size_t partitions, size_t limit, bool grouped)
     : limit_(limit), quota_(first_quota(partitions, limit, grouped)), parts_(partitions) {}
 
-void Page::add(size_t partition, std::vector<shard::ListedKey> items, size_t asked) {
+void Page::add(size_t partition, std::vector<shard::ListedKey> items, bool more) {
+  DRUMLIN_CHECK(!more || !items.empty());
   Part& part = parts_[partition];
-  part.more = items.size() >= asked;
+  part.more = more;
   if (part.items.empty()) {
     part.items = std::move(items);
   } else {

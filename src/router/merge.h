@@ -25,9 +25,9 @@ class Page {
   size_t quota() const { return quota_; }
   size_t refill() const { return limit_ + 1; }
 
-  // The next items of a partition, ascending by key and after those that it gave before. `asked`:
-  // fewer mean that there are no more.
-  void add(size_t partition, std::vector<shard::ListedKey> items, size_t asked);
+  // The next items of a partition, ascending by key and after those that it gave before. `more`: there
+  // may be some after the last of these. REQUIRES: not without any.
+  void add(size_t partition, std::vector<shard::ListedKey> items, bool more);
   // The partition without whose further items the page is not known, if there is one. REQUIRES: each
   // partition has given its first items.
   std::optional<size_t> wants() const;

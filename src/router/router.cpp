@@ -201,10 +201,9 @@ Result<GotObject> Router::get_object(std::string_view bucket, std::string_view k
   });
 }
 
-Result<std::vector<shard::ListedKey>> Router::list_partition(const shard::BucketRecord& bucket,
-                                                             uint32_t partition,
-                                                             const ListRequest& request,
-                                                             size_t limit, Instant deadline) {
+Result<Router::ListedPart> Router::list_partition(const shard::BucketRecord& bucket,
+                                                  uint32_t partition, const ListRequest& request,
+                                                  size_t limit, Instant deadline) {
   shard::ListPartition list;
   list.bucket = bucket.name;
   list.incarnation = bucket.incarnation;
@@ -221,7 +220,10 @@ Result<std::vector<shard::ListedKey>> Router::list_partition(const shard::Bucket
   DRUMLIN_ASSIGN(shard::ListPartitionReply reply, shard::decode_list_partition_reply(answer.reply));
   DRUMLIN_TRY(refusal(reply.code, reply.detail, bucket.name));
   if (reply.detail == shard::Detail::kRowClosed) DRUMLIN_TRY(still_there(bucket, deadline));
-  return std::move(reply.items);
+  const bool cut = reply.detail == shard::Detail::kCut;
+  if (cut && reply.items.empty()) return Status(Code::kCorrupt, "a cut listing leads nowhere");
+  const bool more = cut || (!reply.items.empty() && reply.items.size() >= limit);
+  return ListedPart{std::move(reply.items), more};
 }
 
 // All partitions or an error: a page with a hole would be a lie.
@@ -231,7 +233,7 @@ Result<Listing> Router::list_all(const shard::BucketRecord& bucket, const ListRe
     shard::BucketRecord bucket;
     ListRequest request;
     size_t quota;
-    std::vector<Result<std::vector<shard::ListedKey>>> parts;
+    std::vector<Result<ListedPart>> parts;
   };
   Page page(bucket.partitions, request.limit, !request.delimiter.empty());
   const auto shared = std::make_shared<Shared>(Shared{bucket, request, page.quota(), {}});
@@ -244,15 +246,15 @@ Result<Listing> Router::list_all(const shard::BucketRecord& bucket, const ListRe
   for (uint32_t i = 0; i < bucket.partitions; ++i) {
     auto& part = shared->parts[i];
     if (!part.ok()) return part.status();
-    page.add(i, std::move(*part), page.quota());
+    page.add(i, std::move(part->items), part->more);
   }
   while (const auto partition = page.wants()) {
     ListRequest rest = request;
     rest.after = page.last_of(*partition).key;
     rest.after_is_prefix = page.last_of(*partition).common_prefix;
-    DRUMLIN_ASSIGN(auto more, list_partition(bucket, static_cast<uint32_t>(*partition), rest,
+    DRUMLIN_ASSIGN(auto next, list_partition(bucket, static_cast<uint32_t>(*partition), rest,
                                              page.refill(), deadline));
-    page.add(*partition, std::move(more), page.refill());
+    page.add(*partition, std::move(next.items), next.more);
   }
   return std::move(page).take();
 }

@@ -55,10 +55,12 @@ class Router : public Store {
   uint32_t shard_of(const shard::BucketRecord& bucket, std::string_view key) const;
   Result<Written> write_object(const shard::BucketRecord& bucket, std::string_view key,
                                shard::Command command, Instant deadline);
-  Result<std::vector<shard::ListedKey>> list_partition(const shard::BucketRecord& bucket,
-                                                       uint32_t partition,
-                                                       const ListRequest& request, size_t limit,
-                                                       Instant deadline);
+  struct ListedPart {
+    std::vector<shard::ListedKey> items;
+    bool more = false;  // after the last of them, perhaps
+  };
+  Result<ListedPart> list_partition(const shard::BucketRecord& bucket, uint32_t partition,
+                                    const ListRequest& request, size_t limit, Instant deadline);
   Result<Listing> list_all(const shard::BucketRecord& bucket, const ListRequest& request,
                            Instant deadline);
 

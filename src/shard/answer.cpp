@@ -37,8 +37,11 @@ class Lister {
     return next.empty() ? std::nullopt : std::optional<std::string>(std::move(next));
   }
 
-  Status run(kv::Cursor& cursor, const std::string& base, std::vector<ListedKey>& out) {
+  // Whether it went as far as the request says; else a bound of the shard came first.
+  Result<bool> run(kv::Cursor& cursor, const std::string& base, std::vector<ListedKey>& out) {
+    size_t bytes = 0;
     while (cursor.valid() && out.size() < request_.limit) {
+      if (out.size() == kMaxListedKeys || bytes >= kMaxListedBytes) return false;
       const std::string_view key = cursor.key().substr(key_at_);
       if (!key.starts_with(request_.prefix)) break;
       if (const auto cut = common_prefix(key)) {
@@ -47,7 +50,10 @@ class Lister {
         item.common_prefix = true;
         const std::string next = Keys::after_prefix(base + item.key);
         // `after` may lie inside a group: the group itself does not come after it.
-        if (item.key > request_.after) out.push_back(std::move(item));
+        if (item.key > request_.after) {
+          bytes += bytes_of(item);
+          out.push_back(std::move(item));
+        }
         cursor.seek(next);
         continue;
       }
@@ -59,13 +65,18 @@ class Lister {
       item.version = record.version;
       item.modified = record.modified;
       item.etag = std::move(record.attributes.etag);
+      bytes += bytes_of(item);
       out.push_back(std::move(item));
       cursor.next();
     }
-    return cursor.status();
+    DRUMLIN_TRY(cursor.status());
+    return true;
   }
 
  private:
+  static size_t bytes_of(const ListedKey& item) {
+    return sizeof(ListedKey) + item.key.size() + item.etag.size();
+  }
   std::optional<size_t> common_prefix(std::string_view key) const {
     if (request_.delimiter.empty()) return std::nullopt;
     const size_t at = key.find(request_.delimiter, request_.prefix.size());
@@ -106,7 +117,9 @@ Result<std::string> Shard::answer(const kv::View& view, const ListPartition& lis
   const auto first = lister.first();
   if (!first) return encode(reply);
   const auto cursor = view.cursor(base + *first, Keys::after_prefix(base));
-  DRUMLIN_TRY(lister.run(*cursor, base, reply.items));
+  DRUMLIN_ASSIGN(const bool whole, lister.run(*cursor, base, reply.items));
+  // No detail is lost: a closed row has no objects.
+  if (!whole) reply.detail = Detail::kCut;
   return encode(reply);
 }
 
@@ -124,14 +137,17 @@ Result<std::string> Shard::answer(const kv::View& view, const ListBuckets& list)
   const std::string end = Keys::after_prefix(base + list.prefix);
   if (first >= end) return encode(reply);
   const auto cursor = view.cursor(first, end);
-  for (; cursor->valid(); cursor->next()) {
-    DRUMLIN_ASSIGN(BucketRecord record,
-                   decode_value<BucketRecord>(cursor->value(), "bucket record"));
-    if (list.owner && record.owner != *list.owner) continue;
-    if (reply.records.size() == limit) {
+  std::string last;
+  for (size_t seen = 0; cursor->valid(); cursor->next(), ++seen) {
+    if (seen == limit) {
       reply.more = true;
+      reply.next = std::move(last);
       break;
     }
+    DRUMLIN_ASSIGN(BucketRecord record,
+                   decode_value<BucketRecord>(cursor->value(), "bucket record"));
+    last = record.name;
+    if (list.owner && record.owner != *list.owner) continue;
     reply.records.push_back(std::move(record));
   }
   DRUMLIN_TRY(cursor->status());

@@ -8,7 +8,7 @@
 namespace drumlin::shard {
 
 constexpr bool is_valid(Detail d) {
-  return d <= Detail::kCondition;
+  return d <= Detail::kCut;
 }
 
 template <typename A>

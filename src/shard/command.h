@@ -139,6 +139,7 @@ enum class Detail : uint8_t {
   // The condition does not hold. kFailedPrecondition, or kNotFound: a put that wants to match found
   // nothing. The version is that of the object that was found, without one that of the last delete.
   kCondition = 4,
+  kCut = 5,  // a listing ended at a bound of the shard: there may be more after its last item
 };
 
 struct Reply {

@@ -6,7 +6,7 @@
 namespace drumlin::shard {
 
 constexpr bool is_valid(Detail d) {
-  return d <= Detail::kCondition;
+  return d <= Detail::kCut;
 }
 
 template <typename A>
@@ -39,7 +39,16 @@ void fields(A& a, GetBucketReply& v) {
 }
 template <typename A>
 void fields(A& a, ListBucketsReply& v) {
-  a(v.records, v.more);
+  constexpr uint8_t kEnd = 0, kAfterLast = 1, kAfterNamed = 2;
+  const bool named = v.records.empty() || v.next != v.records.back().name;
+  uint8_t more = !v.more ? kEnd : named ? kAfterNamed : kAfterLast;
+  a(v.records, more);
+  v.more = more != kEnd;
+  if (more == kAfterNamed) a(v.next);
+  if (more == kAfterLast && !v.records.empty()) v.next = v.records.back().name;
+  const bool leads_on = !v.next.empty() && (v.records.empty() || v.next >= v.records.back().name);
+  if (more > kAfterNamed || (v.more && !leads_on)) a.fail();
+  if (more == kAfterNamed && !v.records.empty() && v.next == v.records.back().name) a.fail();
 }
 
 namespace {

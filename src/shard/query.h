@@ -28,7 +28,11 @@ struct GetObjectReply {
 };
 
 // Items in key order that begin with `prefix` and come after `after`. Keys that have the delimiter
-// behind the prefix are one item, cut behind it. At most `limit` items.
+// behind the prefix are one item, cut behind it. At most `limit` items, and whatever it says no more
+// than kMaxListedKeys, nor after the item that takes them past kMaxListedBytes: then the answer is kCut.
+inline constexpr uint32_t kMaxListedKeys =
+    1001;  // a page of S3 and the item that tells there is more
+inline constexpr size_t kMaxListedBytes = 512 << 10;
 struct ListPartition {
   std::string bucket;
   uint64_t incarnation = 0;
@@ -41,7 +45,7 @@ struct ListPartition {
 };
 struct ListPartitionReply {
   Code code = Code::kOk;
-  Detail detail = Detail::kNone;
+  Detail detail = Detail::kNone;  // kStaleBucket, kRowClosed; kCut: there is at least one item
   std::vector<ListedKey> items;
 };
 
@@ -53,7 +57,8 @@ struct GetBucketReply {
   std::optional<BucketRecord> record;
 };
 // A page of them, by name: those that begin with `prefix`, come after `after`, and are of `owner`, if there
-// is one. At most `limit`, and at most kMaxListedBuckets.
+// is one. At most `limit` records are looked at, and at most kMaxListedBuckets: a page of an owner's may
+// have fewer, or none, and yet not be the last.
 inline constexpr uint32_t kMaxListedBuckets = 1000;
 struct ListBuckets {
   std::string prefix;
@@ -63,7 +68,8 @@ struct ListBuckets {
 };
 struct ListBucketsReply {
   std::vector<BucketRecord> records;
-  bool more = false;  // after the last of these
+  bool more = false;  // there is a record after `next`
+  std::string next;   // with `more`: the last name that was looked at
 };
 
 using Query = std::variant<GetObject, ListPartition, GetBucket, ListBuckets, GetUsers>;

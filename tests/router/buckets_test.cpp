@@ -370,6 +370,33 @@ TEST(BucketsList, GoesOverManyPages) {
   });
 }
 
+// Among more of others' than a query looks at.
+TEST(BucketsList, AnOwnersAreFoundAmongMany) {
+  Cluster c;
+  c.run([&] {
+    Driver d(c);
+    ManyBuckets::make(c, *d.shards);
+    shard::Command command;
+    command.payload = shard::CreateUser{"alice"};
+    const uint64_t alice = d.shards->write(0, std::move(command), c.in(5s))->version;
+    for (const char* name : {"a-first", "b10500-middle", "z-last"})
+      ASSERT_TRUE(d.buckets.create(name, c.as_user(alice)).ok());
+    const auto listed = [&](size_t limit, std::string after = "") {
+      const auto listing = d.buckets.list({"", std::move(after), limit}, c.as_user(alice)).value();
+      std::string out;
+      for (const auto& bucket : listing.buckets)
+        out += bucket.name + " ";
+      return out + (listing.truncated ? "..." : "");
+    };
+    EXPECT_EQ(listed(10'000), "a-first b10500-middle z-last ");
+    EXPECT_EQ(listed(2), "a-first b10500-middle ...");
+    EXPECT_EQ(listed(2, "a-first"), "b10500-middle z-last ");
+    EXPECT_EQ(listed(1, "b10500-middle"), "z-last ");
+    EXPECT_EQ(listed(0), "...");
+    EXPECT_EQ(listed(5, "z-last"), "");
+  });
+}
+
 TEST(BucketsSweep, GoesOverManyPages) {
   Cluster c;
   c.run([&] {

@@ -35,21 +35,24 @@ std::string shown(const Listing& listing) {
 Listing merge(std::vector<Part> parts, size_t limit) {
   Page page(parts.size(), limit, true);
   for (size_t i = 0; i < parts.size(); ++i)
-    page.add(i, std::move(parts[i]), SIZE_MAX);
+    page.add(i, std::move(parts[i]), false);
   EXPECT_FALSE(page.wants());
   return std::move(page).take();
 }
 
-// As the router asks: first each for a quota, then whoever the page wants. Counts what was brought.
-Listing ask(const std::vector<Part>& whole, size_t limit, bool grouped, size_t& brought) {
+// As the router asks: first each for a quota, then whoever the page wants. No answer has more than `most`.
+// Counts what was brought.
+Listing ask(const std::vector<Part>& whole, size_t limit, bool grouped, size_t& brought,
+            size_t most = SIZE_MAX) {
   Page page(whole.size(), limit, grouped);
   std::vector<size_t> given(whole.size());
   const auto give = [&](size_t i, size_t asked) {
     const auto begin = whole[i].begin() + static_cast<std::ptrdiff_t>(given[i]);
-    const size_t n = std::min(asked, whole[i].size() - given[i]);
+    const size_t n = std::min({asked, most, whole[i].size() - given[i]});
     given[i] += n;
     brought += n;
-    page.add(i, Part(begin, begin + static_cast<std::ptrdiff_t>(n)), asked);
+    page.add(i, Part(begin, begin + static_cast<std::ptrdiff_t>(n)),
+             n > 0 && (n == asked || n == most));
   };
   for (size_t i = 0; i < whole.size(); ++i)
     give(i, page.quota());
@@ -150,6 +153,8 @@ TEST(Merge, CutPartsGiveThePageOfTheWhole) {
         size_t brought = 0;
         RC_ASSERT(shown(ask(parts, limit, grouped, brought)) == shown(expected));
         RC_ASSERT(shown(ask(parts, limit, true, brought)) == shown(expected));
+        RC_ASSERT(shown(ask(parts, limit, grouped, brought, 1)) == shown(expected));
+        RC_ASSERT(shown(ask(parts, limit, grouped, brought, 3)) == shown(expected));
       },
       500);
 }

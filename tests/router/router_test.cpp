@@ -77,6 +77,25 @@ TEST_F(RouterTest, ObjectsGoWhereTheirKeyBelongs) {
   });
 }
 
+// So long that a shard must cut its answer, with a delimiter or without.
+TEST_F(RouterTest, APageOfLongNamesIsWhole) {
+  run([&] {
+    std::string all;
+    std::string groups;
+    for (int i = 0; i < 1000; ++i) {
+      // Under its own delimiter each is a group, and all are in one shard.
+      std::string key = std::to_string(10'000 + i) + std::string(1000, 'x') + "/";
+      for (int n = 0; shard_of(key) != 3; ++n)
+        key = std::to_string(10'000 + i) + std::string(1000, 'x') + std::to_string(n) + "/";
+      ASSERT_TRUE(put(key).ok());
+      all += key + " ";
+      groups += key + "* ";
+    }
+    EXPECT_TRUE(pages("", "", 1000) == all);
+    EXPECT_TRUE(pages("", "/", 1000) == groups);
+  });
+}
+
 TEST_F(RouterTest, RangesAreTheShards) {
   run([&] {
     ASSERT_TRUE(put("k", "0123456789").ok());

@@ -146,14 +146,16 @@ TEST_F(CatalogueTest, FinishReopenMakesItActiveOnce) {
   EXPECT_EQ(state(), BucketState::kDeleting) << "and without effect";
 }
 
-// The names on a page, and "..." if there are more.
+// The names on a page, and if there are more "..." with the name to go on from, unless that is the last.
 std::string listed(Replica& r, const ListBuckets& query) {
   const auto page =
       decode_list_buckets_reply(r.shard.query(r.kv, encode_query(query)).value()).value();
   std::string out;
   for (const BucketRecord& record : page.records)
     out += (out.empty() ? "" : " ") + record.name;
-  return out + (page.more ? "..." : "");
+  if (!page.more) return out;
+  return out + "..." +
+         (page.records.empty() || page.records.back().name != page.next ? page.next : "");
 }
 
 TEST_F(CatalogueTest, ListedByName) {
@@ -187,9 +189,13 @@ TEST_F(CatalogueTest, ListedByOwner) {
     ASSERT_EQ(r.run(CreateOwnedBucket{name, 1, alice}).code, Code::kOk);
   r.run(CreateBucket{"c", 1});
   EXPECT_EQ(listed(r, {"", "", 9, alice}), "b d");
-  EXPECT_EQ(listed(r, {"", "", 1, alice}), "b...");
-  EXPECT_EQ(listed(r, {"", "b", 1, alice}), "d") << "nothing of hers after it";
   EXPECT_EQ(listed(r, {"", "", 9, kRootUser}), "a c");
+  // The limit is of what is looked at.
+  EXPECT_EQ(listed(r, {"", "", 1, alice}), "...a");
+  EXPECT_EQ(listed(r, {"", "a", 1, alice}), "b...");
+  EXPECT_EQ(listed(r, {"", "", 3, alice}), "b...c");
+  EXPECT_EQ(listed(r, {"", "b", 2, alice}), "d") << "nothing after it";
+  EXPECT_EQ(listed(r, {"", "", 4, alice}), "b d");
 }
 
 TEST_F(CatalogueTest, APageHasABoundWhateverIsAsked) {
@@ -202,6 +208,9 @@ TEST_F(CatalogueTest, APageHasABoundWhateverIsAsked) {
     EXPECT_EQ(page.records.size(), kMaxListedBuckets);
     EXPECT_TRUE(page.more);
   }
+  // Also when none of what is looked at is listed.
+  EXPECT_EQ(listed(r, {"", "", UINT32_MAX, 77}), "...b998");
+  EXPECT_EQ(listed(r, {"", "b998", UINT32_MAX, 77}), "");
 }
 
 // --- rows ---

@@ -149,8 +149,13 @@ TEST(Golden, Answers) {
              "01000000 6b 00 0400000000000000 0900000000000000 e803000000000000 01000000 65"
              "02000000 702f 01 0000000000000000 0000000000000000 0000000000000000 00000000");
   EXPECT_HEX(encode(GetBucketReply{bucket_record()}), std::string("01 01") + kBucketRecord);
-  EXPECT_HEX(encode(ListBucketsReply{{bucket_record()}, true}),
+  EXPECT_HEX(encode(ListBucketsReply{{bucket_record()}, false, ""}),
+             std::string("01 01000000") + kBucketRecord + "00");
+  EXPECT_HEX(encode(ListBucketsReply{{bucket_record()}, true, "b"}),
              std::string("01 01000000") + kBucketRecord + "01");
+  EXPECT_HEX(encode(ListBucketsReply{{bucket_record()}, true, "c"}),
+             std::string("01 01000000") + kBucketRecord + "02 01000000 63");
+  EXPECT_HEX(encode(ListBucketsReply{{}, true, "c"}), "01 00000000 02 01000000 63");
 }
 
 TEST(Golden, StoredValues) {
@@ -282,8 +287,23 @@ TEST(Damage, Answers) {
          [](std::string_view bytes) { return decode_list_partition_reply(bytes); });
   damage(encode(GetBucketReply{bucket_record()}),
          [](std::string_view bytes) { return decode_get_bucket_reply(bytes); });
-  damage(encode(ListBucketsReply{{bucket_record()}, true}),
-         [](std::string_view bytes) { return decode_list_buckets_reply(bytes); });
+  for (const char* next : {"b", "c"}) {
+    damage(encode(ListBucketsReply{{bucket_record()}, true, next}),
+           [](std::string_view bytes) { return decode_list_buckets_reply(bytes); });
+  }
+}
+
+// A reader that goes on from there must come further.
+TEST(Damage, AListOfBucketsThatLeadsNowhere) {
+  const std::string record = std::string("01 01000000") + kBucketRecord;
+  for (const std::string& hex :
+       std::vector<std::string>{"01 00000000 01",           // after the last of none
+                                "01 00000000 02 00000000",  // after no name
+                                record + "02 01000000 61",  // back
+                                record + "02 01000000 62",  // the other encoding of 01
+                                record + "03 01000000 63"}) {
+    EXPECT_TRUE(decode_list_buckets_reply(from_hex(hex)).is(Code::kCorrupt)) << hex;
+  }
 }
 
 TEST(Damage, LengthsThatLieCostNothing) {

@@ -122,6 +122,52 @@ TEST_F(ListingTest, OtherBucketsAndLivesAreNotListed) {
   EXPECT_EQ(r.list(stale).detail, Detail::kStaleBucket);
 }
 
+// All of it, answer by answer. The sizes of the answers but the last.
+std::vector<size_t> list_on(const Replica& r, ListPartition query, std::vector<std::string>& keys) {
+  std::vector<size_t> sizes;
+  for (;;) {
+    const ListPartitionReply reply = r.list(query);
+    for (const ListedKey& item : reply.items)
+      keys.push_back(item.key);
+    if (reply.detail != Detail::kCut) return sizes;
+    sizes.push_back(reply.items.size());
+    query.after = reply.items.at(reply.items.size() - 1).key;
+    query.after_is_prefix = reply.items.back().common_prefix;
+  }
+}
+
+TEST_F(ListingTest, AnAnswerHasABoundWhateverIsAsked) {
+  std::vector<std::string> all;
+  for (size_t i = 0; i < 2 * kMaxListedKeys; ++i)
+    all.push_back(std::to_string(10'000 + i));
+  fill(all);
+  EXPECT_EQ(r.list(request("", "", "", false, kMaxListedKeys)).detail, Detail::kNone);
+  for (const uint32_t limit : {kMaxListedKeys + 1, UINT32_MAX}) {
+    std::vector<std::string> keys;
+    EXPECT_EQ(list_on(r, request("", "", "", false, limit), keys),
+              (std::vector<size_t>{kMaxListedKeys}));
+    EXPECT_EQ(keys, all) << "an end at the bound is no cut";
+  }
+}
+
+TEST_F(ListingTest, AnAnswerOfLongNamesIsCut) {
+  const std::string tail(1000, 'x');
+  for (const std::string& delimiter : {std::string(), std::string("/")}) {
+    std::vector<std::string> all;
+    for (size_t i = 0; i < 600; ++i)
+      all.push_back(std::to_string(1'000 + i) + tail + delimiter);
+    fill(all);
+    std::vector<std::string> keys;
+    const std::vector<size_t> cuts = list_on(r, request("", delimiter, "", false, 1001), keys);
+    ASSERT_EQ(cuts.size(), 1u);
+    EXPECT_GT(cuts[0], kMaxListedBytes / 1200);
+    EXPECT_LT(cuts[0], kMaxListedBytes / 1000);
+    EXPECT_EQ(keys, all);
+    for (const std::string& key : all)
+      r.run(del(key));
+  }
+}
+
 // What the header of query.h says, word for word, over all keys.
 std::vector<std::string> model(const std::set<std::string>& keys, const ListPartition& q) {
   std::set<std::string> items;
