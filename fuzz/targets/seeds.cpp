@@ -259,7 +259,25 @@ void replicas(Seeds& seeds) {
   list.items.push_back({"key", false, 1, 2, {}, "etag"});
   seeds.add("shard_codec", "listing", "\x04"s + shard::encode(list));
   seeds.add("shard_codec", "bucket", "\x05"s + shard::encode(shard::GetBucketReply{record}));
-  seeds.add("shard_codec", "buckets", "\x06"s + shard::encode(shard::ListBucketsReply{{record}}));
+  shard::ListBucketsReply page;
+  page.records = {record};
+  seeds.add("shard_codec", "buckets", "\x06"s + shard::encode(page));
+  page.more = true;
+  page.next = "bucket-with-another-owner";
+  seeds.add("shard_codec", "buckets-more", "\x06"s + shard::encode(page));
+  page.records[0].owner = 7;
+  page.next = page.records[0].name;
+  seeds.add("shard_codec", "buckets-owned", "\x06"s + shard::encode(page));
+  shard::Command key = command();
+  key.payload = shard::CreateKey{"alice", "ALICEACCESSKEY", "a secret of sixteen"};
+  seeds.add("shard_codec", "create-key", "\x00"s + shard::encode(key));
+  seeds.add("shard_codec", "get-users", "\x01"s + shard::encode_query(shard::GetUsers{7}));
+  shard::UserRecord alice{7, "alice", shard::UserState::kDisabled, {}, {}};
+  alice.keys.push_back({"ALICEACCESSKEY", "a secret of sixteen", shard::UserState::kActive, {}});
+  shard::GetUsersReply users;
+  seeds.add("shard_codec", "users-known", "\x08"s + shard::encode(users));
+  users.users = {alice};
+  seeds.add("shard_codec", "users", "\x08"s + shard::encode(users));
   seeds.add("shard_codec", "made", "\x07\x01\x01\x02\x03\x04\x00\x01\x01\x01\x01k"s);
 }
 

@@ -161,7 +161,7 @@ struct Replica {
 // Byte 0: which decoder.
 void shard_codec(std::string_view input) {
   Source source(input);
-  const uint8_t which = source.byte() % 8;
+  const uint8_t which = source.byte() % 9;
   if (which == 7) {
     const Command made = command(source);
     const std::string bytes = shard::encode(made);
@@ -179,6 +179,7 @@ void shard_codec(std::string_view input) {
   if (which == 4) canonical(shard::decode_list_partition_reply(bytes), bytes);
   if (which == 5) canonical(shard::decode_get_bucket_reply(bytes), bytes);
   if (which == 6) canonical(shard::decode_list_buckets_reply(bytes), bytes);
+  if (which == 8) canonical(shard::decode_get_users_reply(bytes), bytes);
 }
 
 // Commands one after the other: each is answered, and two replicas, one of which is loaded anew
@@ -205,6 +206,10 @@ void shard_apply(std::string_view input) {
     DRUMLIN_CHECK_OK(shard::decode_get_bucket_reply(a.ask(shard::GetBucket{bucket})).status());
   }
   DRUMLIN_CHECK_OK(shard::decode_list_buckets_reply(a.ask(shard::ListBuckets{})).status());
+  for (const uint64_t owner : {0u, 1u}) {
+    const auto page = shard::decode_list_buckets_reply(a.ask(shard::ListBuckets{"", "", 2, owner}));
+    DRUMLIN_CHECK(page.ok() && page->records.size() <= 2, page.status().to_string());
+  }
   DRUMLIN_CHECK_OK(shard::decode_get_users_reply(a.ask(shard::GetUsers{})).status());
 }
 
