@@ -254,12 +254,22 @@ void Server::take_request(const std::shared_ptr<Connection>& connection, Frame f
 std::shared_ptr<Server::Admission> Server::admit(NodeId peer, size_t bytes) {
   std::shared_ptr<Load>& load = loads_[peer];
   if (load == nullptr) load = std::make_shared<Load>();
-  if (runtime_.scheduler().crowded()) return nullptr;
+  if (crowded()) return nullptr;
   if (load->requests > 0 && (load->requests >= options_.peer_requests ||
                              load->bytes + bytes > options_.peer_request_bytes)) {
     return nullptr;
   }
   return std::make_shared<Admission>(load, bytes);
+}
+
+// In a simulated run for longer than a call may take, then not for a while.
+bool Server::crowded() {
+  const Instant now = runtime_.clock().now();
+  if (now >= next_crowd_) {
+    crowded_until_ = now + runtime_.buggify("rpc.crowded", Duration(0), 100ms, 6s);
+    if (crowded_until_ > now) next_crowd_ = crowded_until_ + 5s;
+  }
+  return runtime_.scheduler().crowded() || now < crowded_until_;
 }
 
 // The handler has not seen it: known not done, and worth another try after a while.

@@ -70,6 +70,7 @@ class Server {
   bool await_reader_of_replies(Connection& connection) const;
   void take_request(const std::shared_ptr<Connection>& connection, Frame frame);
   std::shared_ptr<Admission> admit(NodeId peer, size_t bytes);
+  bool crowded();
   void refuse(Connection& connection, const Frame& request);
   static void reply(Connection& connection, Frame frame, std::shared_ptr<Admission> admission);
   void run_request(Connection& connection, Frame& request, std::shared_ptr<Admission> admission);
@@ -88,6 +89,8 @@ class Server {
   std::map<NodeId, std::shared_ptr<Load>> loads_;
   observe::Counter& refused_;
   uint64_t next_connection_ = 0;
+  Instant crowded_until_{};  // crowded()
+  Instant next_crowd_{};
   bool stopping_ = false;
 };
 
