@@ -120,6 +120,7 @@ Certificate describe(X509* certificate) {
   if (type != nullptr) out.key = std::string(type) + " " + std::to_string(EVP_PKEY_get_bits(key));
   out.not_before = wall_time(X509_get0_notBefore(certificate));
   out.not_after = wall_time(X509_get0_notAfter(certificate));
+  (void)take_errors();  // of what cannot be shown
   return out;
 }
 

@@ -43,6 +43,13 @@ TEST_F(ContextTest, AYearThatNobodyLivesToSee) {
   EXPECT_EQ(server_context(world, from)->certificate().not_after, WallTime::max());
 }
 
+// It serves; and what OpenSSL says of it is not taken for news of somebody else.
+TEST_F(ContextTest, NamesThatCannotBeRead) {
+  const Issued from = issue({.names = "DER:0102"});
+  EXPECT_TRUE(server_context(world, from)->certificate().names.empty());
+  EXPECT_EQ(ERR_peek_error(), 0u);
+}
+
 TEST_F(ContextTest, KeysThatMakeHandshakesCostly) {
   EXPECT_FALSE(server_context(world, issued("P-256"))->heavy());
   EXPECT_FALSE(server_context(world, issued("ED25519"))->heavy());
