@@ -3,10 +3,14 @@
 #include <boost/json.hpp>
 #include <utility>
 
+#include "observe/log.h"
+
 namespace drumlin::api {
 
 std::string error_json(std::string_view code, std::string_view message) {
-  return boost::json::serialize(boost::json::object{{"error", code}, {"message", message}}) + "\n";
+  // Messages say again what stood in the request.
+  const std::string safe = observe::json_safe(message);
+  return boost::json::serialize(boost::json::object{{"error", code}, {"message", safe}}) + "\n";
 }
 
 void answer(http::Exchange& exchange, int status, std::string_view type, std::string_view body,

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <utility>
 
@@ -10,8 +12,16 @@ namespace {
 
 constexpr std::string_view kLevelNames[] = {"debug", "info", "warn", "error"};
 
-std::string quoted(std::string_view text) {
+bool is_ascii(char c) {
+  return static_cast<unsigned char>(c) < 0x80;
+}
+
+std::string raw_quoted(std::string_view text) {
   return boost::json::serialize(boost::json::string_view(text.data(), text.size()));
+}
+std::string quoted(std::string_view text) {
+  if (std::all_of(text.begin(), text.end(), is_ascii)) return raw_quoted(text);
+  return raw_quoted(json_safe(text));
 }
 
 std::string shown(const Field::Value& value) {
@@ -27,6 +37,16 @@ std::string shown(const Field::Value& value) {
 }
 
 }  // namespace
+
+std::string json_safe(std::string_view text) {
+  boost::json::error_code not_utf8;
+  (void)boost::json::parse(raw_quoted(text), not_utf8);
+  if (!not_utf8) return std::string(text);
+  std::string out;
+  for (const char c : text)
+    out += is_ascii(c) ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  return out;
+}
 
 bool parse_level(std::string_view text, Level& out) {
   for (size_t i = 0; i < std::size(kLevelNames); ++i) {

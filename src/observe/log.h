@@ -105,4 +105,7 @@ class Log {
 // "2026-11-24T12:31:05.123Z".
 std::string rfc3339(WallTime time);
 
+// What JSON can hold of text from outside: itself if it is UTF-8, else with %XX for what is not ASCII.
+std::string json_safe(std::string_view text);
+
 }  // namespace drumlin::observe

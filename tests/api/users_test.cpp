@@ -149,6 +149,18 @@ TEST_F(UsersApiTest, OfAUserFromFirstToLast) {
   EXPECT_EQ(call("GET", "/v1/users").body, "{\"users\":[]}\n");
 }
 
+// A path may hold any bytes, JSON only UTF-8.
+TEST_F(UsersApiTest, AnErrorIsJsonWhateverItIsAbout) {
+  const auto message = [this](const char* method, const char* target) {
+    const auto answer = call(method, target);
+    EXPECT_EQ(answer.head.status, 404);
+    return std::string(boost::json::parse(answer.body).at("message").as_string());
+  };
+  EXPECT_EQ(message("GET", "/v1/users/a%85b"), "no user \"a%85b\"");
+  EXPECT_EQ(message("GET", "/v1/users/%C3%B6"), "no user \"\u00f6\"");
+  EXPECT_EQ(message("GET", "/v1/users/%00%22"), std::string("no user \"\0\"\"", 12));
+}
+
 TEST_F(UsersApiTest, ASecretIsToldOnce) {
   call("POST", "/v1/users", "{\"name\":\"alice\"}");
   for (int i = 0; i < 3; ++i) {

@@ -26,6 +26,16 @@ TEST(Log, WritesOneJsonObjectALine) {
   EXPECT_EQ(out, "");
 }
 
+TEST(Log, IsUtf8WhateverItIsTold) {
+  StoppedClock clock;
+  std::string out;
+  Log log(clock, NodeId(3), Level::kInfo, [&](Level, std::string_view line) { out = line; });
+  log.info("http", "refused", {{"why", std::string_view("na\u00efve")}});
+  EXPECT_TRUE(out.ends_with("\"why\":\"na\u00efve\"}")) << out;
+  log.info("http", "refused \xc3", {{"why", std::string_view("\xff\xc3\xa9\n")}});
+  EXPECT_TRUE(out.ends_with(R"("msg":"refused %C3","why":"%FF%C3%A9\n"})")) << out;
+}
+
 TEST(Log, SaysSoManyLinesASecondAndHowManyMoreThereWere) {
   class SteppedClock : public StoppedClock {
    public:
