@@ -99,11 +99,12 @@ std::string conversation(Kind kind, std::string_view stream, std::string_view st
 void check_again(std::string_view stream) {
   MemoryStream in(stream);
   MessageReader reader(in, kHeadBytes);
-  while (reader.next_head() == HeadScanner::Found::kNeedMore) {
+  HeadScanner::Found found;
+  while ((found = reader.next_head()) == HeadScanner::Found::kNeedMore) {
     const auto n = reader.fill();
     if (!n.ok() || *n == 0) return;
   }
-  if (reader.next_head() != HeadScanner::Found::kHead) return;
+  if (found != HeadScanner::Found::kHead) return;
   RequestHead first;
   if (reader.take_request(first)) return;
   const std::string text = text_of(first);
