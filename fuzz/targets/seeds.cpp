@@ -1,6 +1,10 @@
 // fuzz_seeds DIR: writes DIR/<target>/seed-*, the first inputs of the targets of binary formats, with
 // the encoders of this build. The texts among the seeds are written here, too, so that all of them
 // can be made anew when a format changes.
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -13,6 +17,7 @@
 #include "base/digest.h"
 #include "fuzz/targets/memory_stream.h"
 #include "fuzz/targets/peer_world.h"
+#include "fuzz/targets/tls_talk.h"
 #include "replica/wire.h"
 #include "rpc/frame.h"
 #include "rpc/handshake.h"
@@ -359,6 +364,66 @@ void storage(Seeds& seeds) {
             "\x01\x02\x00\x10\xff\x01\x20\xff"s);
 }
 
+// Method, target, body: each with its length before it.
+void admin(Seeds& seeds) {
+  const auto ask = [](char method, const std::string& target, const std::string& body = {}) {
+    return std::string(1, method) + static_cast<char>(target.size()) + target +
+           static_cast<char>(body.size()) + body;
+  };
+  constexpr char kGet = 0, kPost = 2, kDelete = 3;
+  const std::string alice = ask(kPost, "/v1/users", R"({"name": "alice"})");
+  const std::string key = ask(kPost, "/v1/users/alice/keys");
+  const std::string show = ask(kGet, "/v1/users/alice");
+  seeds.add("admin_api", "user", alice + key + show + ask(kGet, "/v1/users"));
+  seeds.add("admin_api", "states",
+            alice + key + ask(kPost, "/v1/users/alice/disable") +
+                ask(kPost, "/v1/keys/DKYYYYYYYYYYYYYYYYYY/disable") + show +
+                ask(kPost, "/v1/users/alice/enable") +
+                ask(kDelete, "/v1/keys/DKYYYYYYYYYYYYYYYYYY") + ask(kDelete, "/v1/users/alice"));
+  seeds.add(
+      "admin_api", "escaped",
+      ask(kPost, "/v1/users", R"({"name": "a\u0040b+c"})") + ask(kGet, "/v1/users/a%40b%2bc"));
+  seeds.add("admin_api", "wrong",
+            ask(kPost, "/v1/users", R"({"name": ["x", {"name": 1e5}]})") +
+                ask(kGet, "/v1/users/%0") +
+                ask(kPost, "/v1/users", R"({"name": "x", "name": "y"})") + ask(1, "/metrics"));
+}
+
+std::string der_of(const std::string& pem) {
+  const size_t begin = pem.find('\n') + 1;
+  std::string out;
+  std::array<char, 49> line{};
+  for (size_t at = begin; pem[at] != '-'; at = pem.find('\n', at) + 1) {
+    const std::string_view text = std::string_view(pem).substr(at, pem.find('\n', at) - at);
+    const int n = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(line.data()),
+                                  reinterpret_cast<const unsigned char*>(text.data()),
+                                  static_cast<int>(text.size()));
+    const auto padding = static_cast<size_t>(std::count(text.begin(), text.end(), '='));
+    out.append(line.data(), static_cast<size_t>(n) - padding);
+  }
+  return out;
+}
+
+void tls_identities(Seeds& seeds) {
+  const auto& [certificate, key, x509, pkey] = test_identity();
+  seeds.add("tls_files", "pem", "\x00"s + certificate + key);
+  seeds.add("tls_files", "chain", "\x00"s + key + certificate + certificate);
+  seeds.add("tls_files", "certificate", "\x01"s + der_of(certificate));
+  seeds.add("tls_files", "key", "\x02"s + der_of(key));
+  // What a client says, with the length of no steps before it.
+  Bend to_server;
+  Bend to_client;
+  test::World world;
+  world.run([&] { (void)Talk(world, to_server, to_client).run(kClientSays); });
+  seeds.add("tls_server", "client", "\x00\x00"s + to_server.copy);
+  seeds.add("tls_server", "client-byte-by-byte", "\x00\x01\x00"s + to_server.copy);
+  seeds.add("tls_server", "http", "\x00\x00GET / HTTP/1.1\r\nHost: a\r\n\r\n"s);
+  seeds.add("tls_server", "sound", "\x01\x00\x00\x00\x00\x00\x20\xf1\x05"s);
+  seeds.add("tls_server", "bent-hello", "\x01\x00\x02\x05\x10\x00\x20"s);
+  seeds.add("tls_server", "bent-data", "\x01\x00\x30\x05\x10\x00\xf1\x07\x20"s);
+  seeds.add("tls_server", "bent-answer", "\x01\x01\x40\x05\x10\x01\xf1\x07\x20"s);
+}
+
 }  // namespace
 }  // namespace drumlin::fuzz
 
@@ -376,5 +441,7 @@ int main(int argc, char** argv) {
   replicas(seeds);
   shards(seeds);
   storage(seeds);
+  admin(seeds);
+  tls_identities(seeds);
   return 0;
 }

@@ -21,6 +21,9 @@ std::span<const Named> all_targets() {
       {"hardstate", hardstate},
       {"superblock", superblock},
       {"config_file", config_file},
+      {"admin_api", admin_api},
+      {"tls_files", tls_files},
+      {"tls_server", tls_server},
   };
   return kAll;
 }

@@ -31,6 +31,9 @@ void wal_recovery(std::string_view input);
 void hardstate(std::string_view input);
 void superblock(std::string_view input);
 void config_file(std::string_view input);
+void admin_api(std::string_view input);
+void tls_files(std::string_view input);
+void tls_server(std::string_view input);
 
 struct Named {
   std::string_view name;
