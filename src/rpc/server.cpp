@@ -267,7 +267,7 @@ bool Server::crowded() {
   const Instant now = runtime_.clock().now();
   if (now >= next_crowd_) {
     crowded_until_ = now + runtime_.buggify("rpc.crowded", Duration(0), 100ms, 6s);
-    if (crowded_until_ > now) next_crowd_ = crowded_until_ + 5s;
+    if (crowded_until_ > now) next_crowd_ = crowded_until_ + 60s;
   }
   return runtime_.scheduler().crowded() || now < crowded_until_;
 }
