@@ -5,8 +5,9 @@
 namespace drumlin::raft {
 
 Term Log::term_at(LogIndex index) const {
+  DRUMLIN_CHECK_GE(index, start_);
   DRUMLIN_CHECK_LE(index, last_);
-  if (index == LogIndex()) return {};
+  if (index == start_) return start_term_;
   if (index == last_) return runs_.back().term;
   const auto after = std::upper_bound(runs_.begin(), runs_.end(), index,
                                       [](LogIndex i, const Run& run) { return i < run.first; });
@@ -15,13 +16,14 @@ Term Log::term_at(LogIndex index) const {
 
 LogIndex Log::last_at_most(LogIndex index, Term term) const {
   LogIndex end = std::min(index, last_);
+  if (end <= start_) return end;
   for (auto run = runs_.rbegin(); run != runs_.rend(); ++run) {
     if (run->first <= end) {
       if (run->term <= term) return end;
       end = run->first - 1;
     }
   }
-  return {};
+  return start_;
 }
 
 void Log::append(Entry entry) {
@@ -34,7 +36,7 @@ void Log::append(Entry entry) {
 }
 
 void Log::truncate_from(LogIndex first) {
-  DRUMLIN_CHECK_GT(first, LogIndex());
+  DRUMLIN_CHECK_GT(first, start_);
   while (!runs_.empty() && runs_.back().first >= first)
     runs_.pop_back();
   while (!cache_.empty() && cache_.back().index >= first) {
@@ -44,8 +46,36 @@ void Log::truncate_from(LogIndex first) {
   last_ = std::min(last_, first - 1);
 }
 
+void Log::compact(LogIndex index) {
+  if (index == start_) return;
+  start_term_ = term_at(index);
+  start_ = index;
+  // The run that holds the first entry left begins there now.
+  auto kept = std::upper_bound(runs_.begin(), runs_.end(), start_ + 1,
+                               [](LogIndex i, const Run& run) { return i < run.first; });
+  if (kept != runs_.begin()) --kept;
+  runs_.erase(runs_.begin(), kept);
+  if (start_ == last_) {
+    runs_.clear();
+  } else {
+    runs_.front().first = start_ + 1;
+  }
+  while (!cache_.empty() && cache_.front().index <= start_) {
+    bytes_ -= cost(cache_.front());
+    cache_.pop_front();
+  }
+}
+
+void Log::reset(LogIndex index, Term term) {
+  runs_.clear();
+  cache_.clear();
+  bytes_ = 0;
+  start_ = last_ = index;
+  start_term_ = term;
+}
+
 Status Log::restore(Entry entry) {
-  if (entry.index == LogIndex() || entry.index > last_ + 1) {
+  if (entry.index <= start_ || entry.index > last_ + 1) {
     return {Code::kCorrupt,
             "the log has entry " + entry.index.to_string() + " after entry " + last_.to_string()};
   }
@@ -57,6 +87,15 @@ Status Log::restore(Entry entry) {
   append(std::move(entry));
   evict(last_);
   return {};
+}
+
+void Log::restore_start(LogIndex index, Term term) {
+  if (index < start_) return;
+  if (matches(index, term)) {
+    compact(index);
+  } else {
+    reset(index, term);
+  }
 }
 
 std::optional<Entry> Log::cached(LogIndex index) const {

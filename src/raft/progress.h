@@ -3,6 +3,8 @@
 //   probe      where the logs agree is not known: one append at a time
 //   replicate  known: entries are sent ahead of their acknowledgement, up to a window of messages
 //              and bytes
+//   snapshot   it needs entries that the leader's log does not have any more: nothing is sent until
+//              a snapshot has arrived there, or failed to
 #pragma once
 
 #include <cstdint>
@@ -13,7 +15,7 @@
 namespace drumlin::raft {
 
 struct Progress {
-  enum class State : uint8_t { kProbe, kReplicate };
+  enum class State : uint8_t { kProbe, kReplicate, kSnapshot };
 
   State state = State::kProbe;
   LogIndex match;  // durable there and equal
@@ -44,6 +46,10 @@ struct Progress {
     probe_sent = false;
     in_flight.clear();
     in_flight_bytes = 0;
+  }
+  void become_snapshot() {
+    become_probe(match + 1);
+    state = State::kSnapshot;
   }
   void sent(LogIndex last, size_t bytes) {
     in_flight.push_back({last, bytes});

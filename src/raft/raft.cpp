@@ -16,6 +16,7 @@ Raft::Raft(Config config, HardState hard_state, Log log, LogIndex commit)
       durable_(log_.last_index()) {
   DRUMLIN_CHECK(is_voter(config_.self));
   DRUMLIN_CHECK_LE(commit_, log_.last_index());
+  DRUMLIN_CHECK_GE(commit_, log_.start());
   if (HardState{term_, vote_} != durable_state_) output().hard_state = HardState{term_, vote_};
   reset_election_timer();
   // Nobody else could lead: no reason to wait.

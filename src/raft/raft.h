@@ -44,6 +44,12 @@ struct Output {
     size_t max_bytes = 0;
     NodeId peer;
   };
+  // The peer needs a snapshot: entries that it lacks are not in our log any more. Whoever sends it tells
+  // with snapshot_sent() how that ended.
+  struct Snapshot {
+    NodeId peer;
+    Term term;  // of our leadership: once that is over the snapshot is not wanted any more
+  };
   struct ReadReady {
     uint64_t id;
     LogIndex index;  // the read may be served once this is applied
@@ -53,6 +59,7 @@ struct Output {
   std::vector<Append> appends;          // to the write-ahead log, in this order
   std::vector<Message> messages;        // to the network, now
   std::vector<Fetch> fetches;           // entries to be read back: see fetched()
+  std::vector<Snapshot> snapshots;
   std::vector<ReadReady> reads_ready;
   std::vector<uint64_t> reads_failed;  // leadership was lost before they were confirmed
   bool commit_changed = false;
@@ -94,8 +101,17 @@ class Raft {
   void hard_state_persisted(HardState state);
   // The answer to a Fetch; empty if it failed (it will be asked for again).
   void fetched(const Output::Fetch& wanted, std::vector<Entry> entries);
+  // The end of an Output::Snapshot: what it holds is durable there up to `index`; 0: it did not get there.
+  void snapshot_sent(const Output::Snapshot& wanted, LogIndex index);
   // Applied up to here: these need not stay in the cache.
   void applied(LogIndex index);
+  // The log may begin after `index`: the state machine has all before it for good. Followers that need
+  // more will get a snapshot. REQUIRES: applied, and durable in our log.
+  void compact(LogIndex index);
+  // The state machine has, for good, become what a leader has sent: the state after entry `index`, of that
+  // term. True if the log begins there now, and the write-ahead log must say so; what was being written
+  // and does not follow it counts no more. False if our own log has all of that and goes on as it was.
+  bool install_snapshot(LogIndex index, Term term);
 
   bool has_output() const { return has_output_; }
   Output take_output();
@@ -148,6 +164,7 @@ class Raft {
   void send_appends(NodeId to);
   void send_append(NodeId to, Progress& progress, std::vector<Entry> entries);
   void send_check(NodeId to, const Progress& progress);
+  void want_snapshot(NodeId to, Progress& progress);
   bool may_send(const Progress& progress) const;
   void advance_commit(LogIndex to);
   void commit_by_majority();

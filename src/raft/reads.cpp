@@ -39,8 +39,10 @@ void Raft::handle_heartbeat_reply(const Message& m) {
   // An append or its answer may have been lost: a probe is sent again, a window is looked into.
   if (progress.state == Progress::State::kProbe) {
     progress.probe_sent = false;
-  } else if (progress.match < log_.last_index() && !progress.fetching &&
-             (!may_send(progress) || progress.next > log_.last_index())) {
+  } else if (progress.state == Progress::State::kReplicate && progress.next <= log_.start()) {
+    want_snapshot(m.from, progress);  // nothing can be said of the entry before the next one
+  } else if (progress.state == Progress::State::kReplicate && progress.match < log_.last_index() &&
+             !progress.fetching && (!may_send(progress) || progress.next > log_.last_index())) {
     probe("raft.window_checked");
     send_check(m.from, progress);
   }

@@ -120,6 +120,7 @@ void Raft::handle_append_reply(const Message& m) {
   Progress& progress = progress_.at(m.from);
   progress.recently_active = true;
   if (m.reject) {
+    if (progress.state == Progress::State::kSnapshot) return;
     const bool stale = progress.state == Progress::State::kReplicate ? m.index <= progress.match
                                                                      : m.index != progress.next - 1;
     if (stale) return;
@@ -137,7 +138,10 @@ void Raft::handle_append_reply(const Message& m) {
   }
   if (m.index > log_.last_index()) return;  // impossible of a sound peer
   if (m.index > progress.match) progress.match = m.index;
-  if (progress.state == Progress::State::kProbe) {
+  if (progress.state == Progress::State::kSnapshot) {
+    // It may have got there without the snapshot, by what was under way or what another leader sent.
+    if (progress.match >= log_.start()) progress.become_replicate();
+  } else if (progress.state == Progress::State::kProbe) {
     // Agreed and durable up to what the probe asked about. If not yet durable, its disk will have
     // the follower answer again.
     if (progress.match + 1 >= progress.next) progress.become_replicate();
@@ -150,7 +154,7 @@ void Raft::handle_append_reply(const Message& m) {
 }
 
 bool Raft::may_send(const Progress& progress) const {
-  if (progress.fetching) return false;
+  if (progress.fetching || progress.state == Progress::State::kSnapshot) return false;
   if (progress.state == Progress::State::kProbe) return !progress.probe_sent;
   return progress.in_flight.size() < config_.max_inflight_messages &&
          progress.in_flight_bytes < config_.max_inflight_bytes;
@@ -159,6 +163,10 @@ bool Raft::may_send(const Progress& progress) const {
 void Raft::send_appends(NodeId to) {
   Progress& progress = progress_.at(to);
   while (may_send(progress) && progress.next <= log_.last_index()) {
+    if (progress.next <= log_.start()) {
+      want_snapshot(to, progress);
+      return;
+    }
     std::vector<Entry> entries = log_.entries(progress.next, config_.max_append_bytes);
     if (entries.empty()) {
       probe("raft.entries_not_cached");
@@ -196,6 +204,57 @@ void Raft::send_check(NodeId to, const Progress& progress) {
   m.log_term = log_.term_at(m.index);
   m.commit = commit_;
   send(std::move(m));
+}
+
+void Raft::want_snapshot(NodeId to, Progress& progress) {
+  probe("raft.snapshot_wanted");
+  progress.become_snapshot();
+  output().snapshots.push_back({to, term_});
+}
+
+void Raft::snapshot_sent(const Output::Snapshot& wanted, LogIndex index) {
+  const auto it = progress_.find(wanted.peer);
+  if (role_ != Role::kLeader || term_ != wanted.term || it == progress_.end()) return;
+  Progress& progress = it->second;
+  progress.match = std::max(progress.match, std::min(index, log_.last_index()));
+  if (progress.state == Progress::State::kSnapshot) {
+    progress.become_probe(progress.match + 1);
+    // After a failure the answer to the next heartbeat tries again, not we at once, for ever.
+    progress.probe_sent = index == LogIndex();
+  }
+  commit_by_majority();
+  send_appends(wanted.peer);
+}
+
+void Raft::compact(LogIndex index) {
+  DRUMLIN_CHECK_LE(index, applied_);
+  DRUMLIN_CHECK_LE(index, durable_);
+  if (index > log_.start()) log_.compact(index);
+}
+
+bool Raft::install_snapshot(LogIndex index, Term term) {
+  if (index <= commit_) {
+    applied(index);
+    return false;
+  }
+  probe("raft.snapshot_installed");
+  if (log_.matches(index, term)) {
+    // What follows it is still ours; entries up to it count as durable, since the snapshot is.
+    log_.compact(index);
+    durable_ = std::max(durable_, index);
+    verified_ = std::max(verified_, index);
+  } else {
+    DRUMLIN_CHECK(role_ != Role::kLeader);  // a leader has every committed entry
+    log_.reset(index, term);
+    durable_ = index;
+    verified_ = index;
+    for (PendingAppend& append : pending_)
+      append.last = std::min(append.last, index);
+  }
+  applied_ = index;
+  advance_commit(index);
+  if (role_ != Role::kLeader && leader_ != NodeId()) acknowledge();
+  return true;
 }
 
 void Raft::fetched(const Output::Fetch& wanted, std::vector<Entry> entries) {

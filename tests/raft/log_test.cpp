@@ -109,6 +109,31 @@ TEST(Log, TruncationGoesBelowTheCache) {
   EXPECT_EQ(log.last_term(), Term());
 }
 
+TEST(Log, BeginsWhereItWasCut) {
+  Log log = log_of({1, 1, 2, 2, 3}, 1u << 20);
+  log.compact(LogIndex(3));
+  EXPECT_EQ(log.start(), LogIndex(3));
+  EXPECT_EQ(log.term_at(LogIndex(3)), Term(2));
+  EXPECT_TRUE(log.matches(LogIndex(3), Term(2)));
+  EXPECT_FALSE(log.matches(LogIndex(2), Term(1))) << "not known any more";
+  EXPECT_FALSE(log.is_cached(LogIndex(3)));
+  EXPECT_TRUE(log.is_cached(LogIndex(4)));
+  EXPECT_EQ(log.last_at_most(LogIndex(5), Term(2)), LogIndex(4));
+  EXPECT_EQ(log.last_at_most(LogIndex(5), Term(1)), LogIndex(3)) << "what was cut is committed";
+  EXPECT_EQ(log.last_at_most(LogIndex(2), Term(1)), LogIndex(2));
+  EXPECT_TRUE(log.restore(entry(3, 2)).is(Code::kCorrupt));
+  log.compact(LogIndex(5));
+  EXPECT_EQ(log.last_term(), Term(3));
+  EXPECT_EQ(log.cached_bytes(), 0u);
+  log.append(entry(6, 3));
+  log.reset(LogIndex(9), Term(4));
+  EXPECT_EQ(log.last_index(), LogIndex(9));
+  EXPECT_EQ(log.last_term(), Term(4));
+  EXPECT_FALSE(log.is_cached(LogIndex(9)));
+  log.append(entry(10, 4));
+  EXPECT_EQ(log.entries(LogIndex(10), 1000).size(), 1u);
+}
+
 TEST(Log, RecoveryLetsALaterRecordReplaceTheRest) {
   Log log(1u << 20);
   for (const Entry& e : {entry(1, 1), entry(2, 1), entry(3, 1), entry(2, 2)}) {
@@ -143,24 +168,28 @@ class Naive {
   void truncate_from(uint64_t first) { all_.resize(std::min<size_t>(all_.size(), first - 1)); }
   uint64_t last() const { return all_.size(); }
   Term term_at(uint64_t i) const { return i == 0 ? Term() : all_[i - 1].term; }
+  uint64_t start() const { return start_; }
+  void compact(uint64_t index) { start_ = index; }
   const Entry& at(uint64_t i) const { return all_[i - 1]; }
   uint64_t last_at_most(uint64_t index, Term term) const {
     uint64_t i = std::min<uint64_t>(index, all_.size());
-    while (i > 0 && term_at(i) > term)
+    while (i > start_ && term_at(i) > term)
       --i;
     return i;
   }
 
  private:
   std::vector<Entry> all_;
+  uint64_t start_ = 0;
 };
 
 void expect_same(const Log& log, const Naive& naive, Rng& rng) {
   ASSERT_EQ(log.last_index().value(), naive.last());
-  for (uint64_t i = 0; i <= naive.last(); ++i) {
+  ASSERT_EQ(log.start().value(), naive.start());
+  for (uint64_t i = naive.start(); i <= naive.last(); ++i) {
     ASSERT_EQ(log.term_at(LogIndex(i)), naive.term_at(i));
     const auto cached = log.cached(LogIndex(i));
-    ASSERT_EQ(cached.has_value(), i > 0 && log.is_cached(LogIndex(i)));
+    ASSERT_EQ(cached.has_value(), i > naive.start() && log.is_cached(LogIndex(i)));
     ASSERT_TRUE(!cached || *cached == naive.at(i));
   }
   const uint64_t index = rng.below(naive.last() + 3);
@@ -180,8 +209,12 @@ TEST(Log, AgreesWithAVector) {
         const Entry e = entry(naive.last() + 1, term.value(), rng.below(200));
         log.append(e);
         naive.append(e);
-      } else if (rng.chance(1, 2)) {
-        const uint64_t first = rng.between(1, naive.last());
+      } else if (rng.chance(1, 4)) {
+        const uint64_t index = rng.between(naive.start(), naive.last());
+        log.compact(LogIndex(index));
+        naive.compact(index);
+      } else if (rng.chance(1, 2) && naive.last() > naive.start()) {
+        const uint64_t first = rng.between(naive.start() + 1, naive.last());
         log.truncate_from(LogIndex(first));
         naive.truncate_from(first);
       } else {
