@@ -315,9 +315,10 @@ wal::Record entry(uint64_t group, uint64_t index, std::string data) {
 void storage(Seeds& seeds) {
   const std::vector<wal::Record> records = {entry(1, 1, "abc"), entry(2, 1, ""), entry(1, 2, "d")};
   const wal::BatchPlan plan({&records[0], &records[1], &records[2]});
-  seeds.add("wal_format", "batch", "\x00"s + wal::encode(plan, 7, Lsn(1), Lsn(0), 1).bytes);
+  seeds.add("wal_format", "batch",
+            "\x00"s + wal::encode(plan, 7, Lsn(1), {Lsn(0), Lsn(1), 1}).bytes);
   seeds.add("wal_format", "marker",
-            "\x00"s + wal::encode(wal::BatchPlan({}), 7, Lsn(4), Lsn(3), 1).bytes);
+            "\x00"s + wal::encode(wal::BatchPlan({}), 7, Lsn(4), {Lsn(3), Lsn(1), 1}).bytes);
   seeds.add("wal_format", "file", "\x00"s + wal::encode(wal::FileHeader{Lsn(9), 77}));
   seeds.add("wal_format", "made",
             "\x01\x07\x01\x05\x30\x10\x00\x01\x02\x03"

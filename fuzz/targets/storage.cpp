@@ -55,7 +55,7 @@ void one_batch_as_made(Source source) {
   for (const Record& r : records)
     pointers.push_back(&r);
   const wal::BatchPlan plan(pointers);
-  wal::EncodedBatch made = wal::encode(plan, salt, lsn, lsn - 1, epoch);
+  wal::EncodedBatch made = wal::encode(plan, salt, lsn, {lsn - 1, Lsn(1), epoch});
   DRUMLIN_CHECK_EQ(made.bytes.size(), plan.length);
   const auto header = wal::decode_batch_header(made.bytes, salt);
   DRUMLIN_CHECK_OK(header.status());
@@ -148,8 +148,8 @@ Log written_log(Source& source) {
     for (const Record& r : records)
       pointers.push_back(&r);
     const uint64_t salt = wal::decode_file_header(file)->salt;
-    const auto batch =
-        wal::encode(wal::BatchPlan(pointers), salt, Lsn(next), Lsn(next - 1), /*epoch=*/1);
+    const auto batch = wal::encode(wal::BatchPlan(pointers), salt, Lsn(next),
+                                   {Lsn(next - 1), Lsn(1), /*epoch=*/1});
     log.claims.push_back(
         {log.files.back(), file.size(), file.size() + batch.bytes.size(), next - 1});
     file += batch.bytes;

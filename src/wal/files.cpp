@@ -50,7 +50,44 @@ std::string Files::path_of(Lsn first) const {
 
 uint32_t Files::add(Entry entry) {
   entries_.push_back(std::move(entry));
-  return static_cast<uint32_t>(entries_.size() - 1);
+  return newest();
+}
+
+uint32_t Files::newest() const {
+  DRUMLIN_CHECK(!entries_.empty());
+  return oldest_ + static_cast<uint32_t>(entries_.size()) - 1;
+}
+
+const Files::Entry& Files::operator[](uint32_t position) const {
+  DRUMLIN_CHECK_GE(position, oldest_);
+  DRUMLIN_CHECK_LT(position - oldest_, entries_.size());
+  return entries_[position - oldest_];
+}
+
+uint64_t Files::bytes() const {
+  uint64_t out = 0;
+  for (const Entry& entry : entries_)
+    out += entry.bytes;
+  return out;
+}
+
+uint32_t Files::holding(uint64_t bytes) const {
+  uint32_t position = newest();
+  uint64_t held = last().bytes;
+  while (position > oldest_ && held < bytes) {
+    --position;
+    held += (*this)[position].bytes;
+  }
+  return position;
+}
+
+Status Files::remove_oldest() {
+  DRUMLIN_CHECK_GT(entries_.size(), size_t{1});
+  const std::string path = entries_.front().path;
+  std::erase_if(readers_, [this](const auto& open) { return open.first == oldest_; });
+  entries_.pop_front();
+  ++oldest_;
+  return runtime_.disk().remove(path).with_context(path);
 }
 
 Status Files::create_directory() {
@@ -82,9 +119,11 @@ Result<std::shared_ptr<File>> Files::reader(uint32_t position) {
     readers_.push_back(found);
     return found.second;
   }
+  if (position < oldest_) return Status(Code::kNotFound, "the log file is gone");
   DRUMLIN_ASSIGN(std::unique_ptr<File> opened,
-                 runtime_.disk().open(entries_[position].path, OpenMode::kRead));
+                 runtime_.disk().open((*this)[position].path, OpenMode::kRead));
   std::shared_ptr<File> file = std::move(opened);
+  if (position < oldest_) return file;  // good for what is being read, and no longer
   // Another fiber may have opened it meanwhile: two handles do no harm.
   readers_.emplace_back(position, file);
   if (readers_.size() > kOpenReaders) readers_.pop_front();

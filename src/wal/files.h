@@ -20,6 +20,7 @@ class Files {
   struct Entry {
     std::string path;
     FileHeader header;
+    uint64_t bytes = 0;  // of its batches; of the newest file, as far as anybody has said
   };
 
   Files(Runtime& runtime, std::string directory)
@@ -30,10 +31,18 @@ class Files {
   std::string path_of(Lsn first) const;
   const std::string& directory() const { return directory_; }
 
-  // A known file joins; returns its position.
+  // A known file joins; returns its position. Positions count all files that were ever added.
   uint32_t add(Entry entry);
-  const Entry& operator[](uint32_t position) const { return entries_[position]; }
-  uint32_t count() const { return static_cast<uint32_t>(entries_.size()); }
+  // REQUIRES: oldest() <= position <= newest().
+  const Entry& operator[](uint32_t position) const;
+  bool empty() const { return entries_.empty(); }
+  uint32_t oldest() const { return oldest_; }
+  uint32_t newest() const;  // REQUIRES: !empty()
+  const Entry& last() const { return entries_.back(); }
+  uint64_t bytes() const;  // of all batches
+  void set_last_bytes(uint64_t bytes) { entries_.back().bytes = bytes; }
+  // The first of the newest files that together hold `bytes`; never newer than newest(). REQUIRES: !empty().
+  uint32_t holding(uint64_t bytes) const;
 
   // Makes a file that begins with `first` and adds it. Its header and its name are durable on
   // return. Yields. Any error leaves it undecided what is on the disk.
@@ -41,14 +50,19 @@ class Files {
   // Makes the directory if need be, and durable. Yields.
   Status create_directory();
 
-  // Yields.
+  // Yields. kNotFound if the file is gone.
   Result<std::shared_ptr<File>> reader(uint32_t position);
+
+  // Forgets the oldest file, then removes it. REQUIRES: there is a newer one. Yields. Whether a removal
+  // lasts is undecided until the directory is synced; to find the file again does no harm.
+  Status remove_oldest();
 
  private:
   static constexpr size_t kOpenReaders = 16;
   Runtime& runtime_;
   std::string directory_;
-  std::vector<Entry> entries_;
+  std::deque<Entry> entries_;
+  uint32_t oldest_ = 0;
   std::deque<std::pair<uint32_t, std::shared_ptr<File>>> readers_;  // newest last
 };
 

@@ -12,8 +12,8 @@ namespace {
 
 constexpr std::string_view kFileMagic = "DrWF";
 constexpr std::string_view kBatchMagic = "DrW1";
-constexpr uint32_t kFileVersion = 1;
-constexpr uint16_t kBatchVersion = 1;
+constexpr uint32_t kFileVersion = 2;
+constexpr uint16_t kBatchVersion = 2;
 
 uint32_t chained(uint64_t value, uint32_t seed = 0) {
   char bytes[8];
@@ -66,7 +66,7 @@ Result<FileHeader> decode_file_header(std::string_view bytes) {
   const uint32_t version = in.u32();
   if (version != kFileVersion) {
     return Status(Code::kUnsupported,
-                  "log file version " + std::to_string(version) + "; this build reads version 1");
+                  "log file version " + std::to_string(version) + "; this build reads version 2");
   }
   in.u32();
   FileHeader header;
@@ -86,7 +86,7 @@ BatchPlan::BatchPlan(std::vector<const Record*> batch_records) : records(std::mo
   length = (length + kBatchAlignment - 1) / kBatchAlignment * kBatchAlignment;
 }
 
-EncodedBatch encode(const BatchPlan& plan, uint64_t salt, Lsn lsn, Lsn durable, uint64_t epoch) {
+EncodedBatch encode(const BatchPlan& plan, uint64_t salt, Lsn lsn, const LogState& log) {
   EncodedBatch batch;
   std::string& bytes = batch.bytes;
   bytes.reserve(plan.length);
@@ -99,10 +99,11 @@ EncodedBatch encode(const BatchPlan& plan, uint64_t salt, Lsn lsn, Lsn durable, 
   out.u16(0);
   out.u64(plan.length);
   out.u64(lsn.value());
-  out.u64(durable.value());
-  out.u64(epoch);
+  out.u64(log.durable.value());
+  out.u64(log.epoch);
   out.u32(static_cast<uint32_t>(plan.records.size()));
   out.u32(static_cast<uint32_t>(plan.groups.size()));
+  out.u64(log.base.value());
   for (const GroupId group : plan.groups)
     out.u32(static_cast<uint32_t>(group.value()));
   const uint32_t seed = batch_seed(salt);
@@ -137,6 +138,7 @@ Result<BatchHeader> decode_batch_header(std::string_view bytes, uint64_t salt) {
   header.epoch = in.u64();
   header.records = in.u32();
   const uint32_t groups = in.u32();
+  header.base = Lsn(in.u64());
   if (groups > kMaxBatchGroups || groups * size_t{4} > in.remaining()) {
     return corrupt("the list of groups does not fit");
   }
@@ -146,13 +148,14 @@ Result<BatchHeader> decode_batch_header(std::string_view bytes, uint64_t salt) {
   }
   if (version != kBatchVersion) {
     return Status(Code::kUnsupported,
-                  "batch version " + std::to_string(version) + "; this build reads version 1");
+                  "batch version " + std::to_string(version) + "; this build reads version 2");
   }
   header.groups.reserve(groups);
   for (uint32_t i = 0; i < groups; ++i)
     header.groups.emplace_back(in.u32());
   if (header.length < end || header.length > kMaxBatchBytes ||
-      header.length % kBatchAlignment != 0 || header.durable >= header.lsn) {
+      header.length % kBatchAlignment != 0 || header.durable >= header.lsn ||
+      header.base == Lsn() || header.base > header.lsn) {
     return corrupt("impossible batch header");
   }
   return header;

@@ -3,19 +3,20 @@
 // File `wal-<first LSN, 16 hex digits>.log` = file header, batches.
 //
 // File header, 32 bytes
-//    0 "DrWF"            4 u32 crc32c of [8, 32)   8 u32 version = 1   12 u32 zero
+//    0 "DrWF"            4 u32 crc32c of [8, 32)   8 u32 version = 2   12 u32 zero
 //   16 u64 first LSN    24 u64 salt: drawn for each file; seeds the checksums below. So no bytes of
 //                          another file, and none that a client stores, are ever taken for a batch.
 //
 // Batch
 //    0 "DrW1"
 //    4 u32 crc32c of [8, length)               seeded with s = crc32c(salt)
-//    8 u32 crc32c of [12, 56 + 4 * groups)     seeded with s: the header is readable on its own
-//   12 u16 version = 1  14 u16 zero
+//    8 u32 crc32c of [12, 64 + 4 * groups)     seeded with s: the header is readable on its own
+//   12 u16 version = 2  14 u16 zero
 //   16 u64 length of the batch, a multiple of 8
 //   24 u64 LSN of the first record             32 u64 durable LSN when this was written
 //   40 u64 epoch (boot counter)                48 u32 records    52 u32 groups
-//   56 u32 group, for each group with a record here, ascending
+//   56 u64 base: LSN before which the log may have no files any more
+//   64 u32 group, for each group with a record here, ascending
 //   .. records, then zeros up to a multiple of 8
 // A batch takes max(1, records) LSNs: one without records is a marker that states the durable LSN.
 //
@@ -36,7 +37,7 @@
 namespace drumlin::wal {
 
 inline constexpr size_t kFileHeaderBytes = 32;
-inline constexpr size_t kBatchFixedBytes = 56;
+inline constexpr size_t kBatchFixedBytes = 64;
 inline constexpr size_t kRecordFixedBytes = 29;
 inline constexpr size_t kBatchAlignment = 8;
 inline constexpr uint64_t kMaxBatchBytes = uint64_t{1} << 30;
@@ -55,6 +56,7 @@ struct BatchHeader {
   uint64_t length = 0;
   Lsn lsn;
   Lsn durable;
+  Lsn base;
   uint64_t epoch = 0;
   uint32_t records = 0;
   std::vector<GroupId> groups;
@@ -76,7 +78,14 @@ struct EncodedBatch {
   std::vector<uint32_t> offsets;  // of each record, in the batch
 };
 
-EncodedBatch encode(const BatchPlan& plan, uint64_t salt, Lsn lsn, Lsn durable, uint64_t epoch);
+// What a batch says of the log at the time it was written.
+struct LogState {
+  Lsn durable;
+  Lsn base{1};
+  uint64_t epoch = 0;
+};
+
+EncodedBatch encode(const BatchPlan& plan, uint64_t salt, Lsn lsn, const LogState& log);
 
 // Whether a batch may begin here: nothing but the magic number is looked at.
 bool starts_batch(std::string_view bytes);

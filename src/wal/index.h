@@ -1,11 +1,11 @@
-// Index: where each entry of each group's log lies. 12 bytes a record, in memory only.
+// Index: where each entry of each group's log lies, and how many that still count each file holds: one
+// that holds none may go. 12 bytes a record, in memory only.
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <map>
 #include <optional>
-#include <vector>
 
 #include "base/strong_id.h"
 
@@ -36,7 +36,17 @@ class Index {
   void written(GroupId group, LogIndex index, Lsn lsn, uint32_t batch, uint32_t offset,
                uint32_t length);
   uint32_t add_batch(Batch batch);
-  const Batch& batch(uint32_t number) const { return batches_[number]; }
+  // Empty if its file is gone.
+  std::optional<Batch> batch(uint32_t number) const;
+
+  // Entries up to and with `last` do not count any more.
+  void cut(GroupId group, LogIndex last);
+  // Written entries of all groups that lie in the file and count.
+  uint64_t live(uint32_t file) const;
+  // The file is gone. REQUIRES: it is the oldest, and nothing in it counts.
+  void drop_file(uint32_t file);
+  // Of each group with entries in files before `file`: the last index of these.
+  std::map<GroupId, LogIndex> before(uint32_t file) const;
 
   std::optional<Entry> find(GroupId group, LogIndex index) const;
   LogIndex last(GroupId group) const;  // 0 if none
@@ -53,8 +63,13 @@ class Index {
     std::deque<Packed> entries;
   };
   void put(GroupId group, LogIndex index, Packed entry);
+  void count(const Packed& entry, int by);
+  const Batch& batch_of(const Packed& entry) const;
   std::map<GroupId, GroupLog> groups_;
-  std::vector<Batch> batches_;
+  // Numbered one after the other, modulo 2^32 without kQueued; the first one here has first_batch_.
+  std::deque<Batch> batches_;
+  uint32_t first_batch_ = 0;
+  std::map<uint32_t, uint64_t> live_;  // by file; none: 0
 };
 
 }  // namespace drumlin::wal

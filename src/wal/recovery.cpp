@@ -52,20 +52,29 @@ Result<Recovered> Recovery::run() {
   for (size_t i = 0; i < found.size(); ++i) {
     DRUMLIN_TRY(read_file(found[i], i + 1 == found.size()));
   }
-  if (files_.count() == 0) {
+  if (files_.empty()) {
     DRUMLIN_TRY(make_first());
   } else if (end_.tail == nullptr) {
     // The newest file was never finished and is gone: the one before it goes on.
-    const std::string& path = files_[files_.count() - 1].path;
+    const std::string& path = files_.last().path;
     DRUMLIN_ASSIGN(end_.tail, runtime_.disk().open(path, OpenMode::kReadWrite));
     DRUMLIN_ASSIGN(end_.tail_bytes, end_.tail->size());
     end_.tail_size = end_.tail_bytes;
   }
+  DRUMLIN_TRY(check_base());
   // What was cut or removed might come back: all of it counts once it is synced, and only then is anything
   // appended. Files before the last one were synced before the last one was made.
   DRUMLIN_TRY(end_.tail->sync());
   DRUMLIN_TRY(runtime_.disk().sync_dir(files_.directory()));
   return std::move(end_);
+}
+
+Status Recovery::check_base() {
+  const Lsn first = files_[files_.oldest()].header.first;
+  if (first <= end_.base) return {};
+  return corrupt(files_.directory(), 0,
+                 "the log begins with record " + first.to_string() + ", but record " +
+                     end_.base.to_string() + " must be there: a log file is missing");
 }
 
 Status Recovery::make_first() {
@@ -101,6 +110,7 @@ Status Recovery::read_file(Lsn first, bool is_last) {
     if (header.is(Code::kCorrupt)) return corrupt(path, 0, header.status().message());
     return header.status().with_context(path);
   }
+  if (files_.empty()) end_.last = first - 1;
   if (first != next()) {
     return corrupt(path, 0,
                    "the file begins with record " + first.to_string() + ", but record " +
@@ -140,6 +150,7 @@ Status Recovery::read_batches(Window& window, uint32_t position, bool is_last) {
     offset += batch.header.length;
   }
   end_.tail_bytes = offset;
+  files_.set_last_bytes(offset - kFileHeaderBytes);
   return {};
 }
 
@@ -183,6 +194,7 @@ Status Recovery::accept(const Attempt& batch, uint32_t position, uint64_t offset
   }
   end_.last = header.next() - 1;
   end_.claimed = std::max(end_.claimed, header.durable);
+  end_.base = std::max(end_.base, header.base);
   end_.uncovered = header.records != 0;
   end_.bytes += header.length;
   epoch_ = header.epoch;

@@ -29,6 +29,7 @@ struct Recovered {
   uint64_t tail_size = 0;  // of the file, if it is larger: zeros from tail_bytes on
   Lsn last;                // highest LSN in the log
   Lsn claimed;             // D
+  Lsn base{1};             // the highest that any batch states
   bool uncovered = false;  // nothing states yet that the last records are durable
   uint64_t bytes = 0;      // of all batches
 };
@@ -67,6 +68,7 @@ class Recovery {
   Result<Lsn> claimed_after(Window& window, uint32_t position, uint64_t offset);
   Result<bool> only_zeros(Window& window, uint64_t offset);
   Status make_first();
+  Status check_base();
   Lsn next() const { return end_.last + 1; }
 
   Runtime& runtime_;

@@ -60,8 +60,7 @@ struct Wal::State {
   }
   void must(const Status& status, const char* what) {
     if (status.ok()) return;
-    runtime.halt("wal: " + std::string(what) + " " + files[files.count() - 1].path + ": " +
-                 status.to_string());
+    runtime.halt("wal: " + std::string(what) + " " + files.last().path + ": " + status.to_string());
   }
   std::vector<Piece> plan(GroupId group, LogIndex first, LogIndex last, size_t max_bytes) const;
   Status read_piece(GroupId group, const Piece& piece, std::vector<Record>& into);
@@ -83,6 +82,8 @@ struct Wal::State {
   uint64_t tail_size = 0;  // of the file; zeros from tail_bytes on
   Lsn last;                // given out
   Lsn durable;
+  Lsn base{1};  // before it there may be no files any more
+  bool reclaiming = false;
   bool uncovered = false;      // nothing in the log states yet that its last records are durable
   uint64_t written_bytes = 0;  // of batches, over the life of the log
 
@@ -116,6 +117,7 @@ Result<std::unique_ptr<Wal>> Wal::open(Runtime& runtime, observe::Observer obser
   state->tail_size = found.tail_size;
   state->last = found.last;
   state->durable = found.last;
+  state->base = found.base;
   state->uncovered = found.uncovered;
   state->written_bytes = found.bytes;
   // From here on damage to what was found is known as damage.
@@ -238,7 +240,7 @@ void Wal::State::write(const std::vector<const Record*>& records) {
     rotate(lsn);
   }
   const EncodedBatch batch =
-      encode(plan, files[files.count() - 1].header.salt, lsn, durable, options.epoch);
+      encode(plan, files.last().header.salt, lsn, {durable, base, options.epoch});
   runtime.buggify_delay("wal.pause_before_write", 30ms);
   write_bytes(batch, records, lsn);
   uncovered = !records.empty();
@@ -271,15 +273,15 @@ void Wal::State::write_bytes(const EncodedBatch& batch, const std::vector<const 
                              Lsn lsn) {
   grow(tail_bytes + batch.bytes.size());
   must(tail->write_and_sync(tail_bytes, batch.bytes), "cannot write and sync");
-  const uint32_t number =
-      index.add_batch({lsn, files.count() - 1, static_cast<uint32_t>(tail_bytes),
-                       static_cast<uint32_t>(batch.bytes.size())});
+  const uint32_t number = index.add_batch({lsn, files.newest(), static_cast<uint32_t>(tail_bytes),
+                                           static_cast<uint32_t>(batch.bytes.size())});
   for (size_t i = 0; i < records.size(); ++i) {
     if (records[i]->index.value() == 0) continue;
     index.written(records[i]->group, records[i]->index, lsn + i, number, batch.offsets[i],
                   static_cast<uint32_t>(record_bytes(*records[i])));
   }
   tail_bytes += batch.bytes.size();
+  files.set_last_bytes(tail_bytes - kFileHeaderBytes);
   written_bytes += batch.bytes.size();
   queue.erase(queue.begin(), queue.begin() + static_cast<std::ptrdiff_t>(records.size()));
   for (size_t left = records.size(); left > 0; calls.pop_front()) {
@@ -299,13 +301,48 @@ void Wal::State::rotate(Lsn first) {
   tail = std::move(*created);
   tail_bytes = tail_size = kFileHeaderBytes;
   runtime.probe("wal.rotated");
-  observer.trace("wal.rotate", first.value(), files.count());
+  observer.trace("wal.rotate", first.value(), files.newest());
+}
+
+std::map<GroupId, LogIndex> Wal::older_than(uint64_t keep_bytes) const {
+  return state_->index.before(state_->files.holding(keep_bytes));
+}
+
+void Wal::cut(GroupId group, LogIndex last) {
+  state_->index.cut(group, last);
+}
+
+Status Wal::reclaim(std::vector<Record> marks) {
+  const std::shared_ptr<State> s = state_;
+  DRUMLIN_CHECK(!s->reclaiming);
+  uint32_t keep = s->files.oldest();
+  while (keep < s->files.newest() && s->index.live(keep) == 0)
+    ++keep;
+  if (keep == s->files.oldest()) return {};
+  s->reclaiming = true;
+  s->base = s->files[keep].header.first;
+  const Lsn said = append(std::move(marks));
+  Status status = wait_durable(said, kNever);
+  while (status.ok() && s->files.oldest() < keep) {
+    s->index.drop_file(s->files.oldest());
+    status = s->files.remove_oldest();
+    // One after the other: a crash must not bring back an older one alone.
+    if (status.ok()) status = s->runtime.disk().sync_dir(s->options.directory);
+    s->runtime.probe("wal.file_reclaimed");
+  }
+  s->observer.trace("wal.reclaim", s->base.value(), keep);
+  s->reclaiming = false;
+  return status;
+}
+
+uint64_t Wal::retained_bytes() const {
+  return state_->files.bytes() + queued_bytes();
 }
 
 std::optional<Location> Wal::locate(GroupId group, LogIndex index) const {
   const std::optional<Index::Entry> entry = state_->index.find(group, index);
   if (!entry || entry->queued) return std::nullopt;
-  const Index::Batch& batch = state_->index.batch(entry->batch);
+  const Index::Batch batch = state_->index.batch(entry->batch).value();
   return Location{state_->files[batch.file].path, batch.offset, batch.length, batch.lsn};
 }
 
@@ -366,7 +403,9 @@ std::vector<Wal::State::Piece> Wal::State::plan(GroupId group, LogIndex first, L
 }
 
 Status Wal::State::read_piece(GroupId group, const Piece& piece, std::vector<Record>& into) {
-  const Index::Batch batch = index.batch(piece.batch);
+  const std::optional<Index::Batch> found = index.batch(piece.batch);
+  if (!found) return {Code::kNotFound, "the log was cut meanwhile"};
+  const Index::Batch batch = *found;
   const Files::Entry file = files[batch.file];
   const uint64_t offset = uint64_t{batch.offset} + piece.offset;
   const auto bad = [&](uint64_t at, const std::string& why) {

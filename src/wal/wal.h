@@ -19,11 +19,15 @@
 // if something does (kCorrupt, with file and offset): an acknowledged entry is never dropped
 // silently. What a cut leaves is synced before it counts. The bytes are described in wal/format.h.
 //
-// For now the log is never shortened at its front: it begins with record 1.
+// The log is shortened at its front by whole files: cut() says which entries are not needed any more,
+// reclaim() removes the oldest files that hold none that are. Every batch says from where on there must
+// be files, so one that is missing is noticed. Where each group's log begins is for its user to say, in
+// records (with index 0) that reclaim() writes first.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -108,6 +112,17 @@ class Wal {
   std::optional<Location> locate(GroupId group, LogIndex index) const;
   // The last index of a group's log, queued ones included; 0 if none. Does not yield.
   LogIndex last_index(GroupId group) const;
+
+  // Of each group that has entries in files older than the newest `keep_bytes` of the log: the last index
+  // of these. Does not yield.
+  std::map<GroupId, LogIndex> older_than(uint64_t keep_bytes) const;
+  // The group's entries up to and with `last` are gone: read() does not find them. Does not yield.
+  void cut(GroupId group, LogIndex last);
+  // If there are old files in which no entry is left: appends `marks`, at least one, and once these are
+  // durable removes the files. One call at a time. Yields. Errors are the disk's; kCancelled if the log
+  // closes first. After one it is undecided how many files are gone.
+  Status reclaim(std::vector<Record> marks);
+  uint64_t retained_bytes() const;  // of the log as it is now, the queue included
 
   // Writes what is queued, leaves a note that all of it is durable, stops the writer. Yields.
   // Nothing may be appended once it has been called. Idempotent.

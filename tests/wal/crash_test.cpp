@@ -135,6 +135,37 @@ TEST_P(LogCrash, TheLogSurvivesPowerCutsInItsRecovery) {
   EXPECT_GT(images, 1000u);
 }
 
+// In the middle of a reclaim: old files may come back, but nothing that counts is missing.
+TEST_P(LogCrash, AReclaimSurvivesPowerCutsAnywhere) {
+  Boot before(fresh(), small_files(1, GetParam()));
+  ASSERT_TRUE(before.open());
+  for (uint64_t i = 1; i <= 8; ++i)
+    ASSERT_TRUE(before.append({entry(1, i, 1, std::string(900, 'x'))}));
+  ASSERT_TRUE(before.close());
+  const Image full = before.image();
+  ASSERT_GE(full.files.size(), 4u);
+  size_t images = 0;
+  bool more = true;
+  for (uint64_t stop = 0; more; ++stop) {
+    Boot boot(fresh(full), small_files(2, GetParam()));
+    boot.machine.disk().stop_at = stop;
+    more = !(boot.open() && boot.machine.run([&] {
+      boot.wal->cut(GroupId(1), LogIndex(6));
+      ASSERT_TRUE(boot.wal->reclaim({Record{GroupId(1), 3, Term(1), LogIndex(0), Blob()}}).ok());
+    }));
+    images += for_each_crash(*boot.machine.shared_disk(), [&](const Image& image) {
+      Boot again(fresh(image), small_files(3, GetParam()));
+      ASSERT_TRUE(again.open());
+      ASSERT_TRUE(again.status.ok()) << stop << ": " << again.status.to_string();
+      const Result<std::vector<Record>> read = again.read(1, 7, 8);
+      ASSERT_TRUE(read.ok() && read->size() == 2) << stop;
+      ASSERT_TRUE(more || again.read(1, 1, 1).is(Code::kNotFound)) << "done, and yet not gone";
+    });
+    ASSERT_FALSE(HasFatalFailure());
+  }
+  EXPECT_GT(images, 20u);
+}
+
 TEST_P(LogCrash, WhatAStartFoundAfterAKillSurvivesAPowerCut) {
   size_t images = 0;
   bool more = true;

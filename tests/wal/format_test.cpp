@@ -12,12 +12,12 @@ namespace {
 
 TEST(Format, LogFile) {
   const std::string golden =
-      "44725746958e1906010000000000000001000000000000000102030405060708447257311b5ac36f"
-      "185663fa010000008000000000000000010000000000000000000000000000000400000000000000"
-      "0200000002000000070000000201000031872fc80201000001030000000000000001000000000000"
-      "000500000068656c6c6f59c650870700000002030000000000000009000000000000000000000000"
-      "44725731664841886cdeefbb01000000380000000000000003000000000000000200000000000000"
-      "04000000000000000000000000000000";
+      "44725746f6bf25cd02000000000000000100000000000000010203040506070844725731ff0703ab"
+      "2f152957020000008800000000000000010000000000000000000000000000000400000000000000"
+      "02000000020000000100000000000000070000000201000031872fc8020100000103000000000000"
+      "0001000000000000000500000068656c6c6f59c65087070000000203000000000000000900000000"
+      "0000000000000000447257316558260aeece0fc80200000040000000000000000300000000000000"
+      "0200000000000000040000000000000000000000000000000100000000000000";
   Wal::Options options;
   options.epoch = 4;
   Boot boot(Image{}, options);
@@ -94,7 +94,7 @@ TEST(Format, SuperblockFile) {
 
 TEST(Format, LimitsOfABatchHeader) {
   const Record record = entry(1, 1, 1, "x");
-  const std::string good = encode(BatchPlan({&record}), 5, Lsn(4), Lsn(3), 2).bytes;
+  const std::string good = encode(BatchPlan({&record}), 5, Lsn(4), {Lsn(3), Lsn(1), 2}).bytes;
   ASSERT_TRUE(decode_batch_header(good, 5).ok());
   EXPECT_EQ(good.size() % kBatchAlignment, 0u);
   EXPECT_FALSE(decode_batch_header(good, 6).ok());  // another file's salt
@@ -102,7 +102,7 @@ TEST(Format, LimitsOfABatchHeader) {
     EXPECT_TRUE(decode_batch_header(good.substr(0, n), 5).is(Code::kCorrupt)) << n;
   }
   // Durable at or beyond its own first record cannot be.
-  const std::string ahead = encode(BatchPlan({&record}), 5, Lsn(4), Lsn(4), 2).bytes;
+  const std::string ahead = encode(BatchPlan({&record}), 5, Lsn(4), {Lsn(4), Lsn(1), 2}).bytes;
   EXPECT_TRUE(decode_batch_header(ahead, 5).is(Code::kCorrupt));
 }
 

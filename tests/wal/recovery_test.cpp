@@ -244,7 +244,8 @@ TEST(Recovery, BytesOfAClientAreNeverTakenForABatch) {
   for (const bool knows_salt : {false, true}) {
     const std::string file = boot.image().files.at(first_file());
     const uint64_t salt = knows_salt ? decode_file_header(file)->salt : 0;
-    const std::string forged = encode(BatchPlan({&inner}), salt, Lsn(100), Lsn(99), 0).bytes;
+    const std::string forged =
+        encode(BatchPlan({&inner}), salt, Lsn(100), {Lsn(99), Lsn(1), 0}).bytes;
     std::string body;
     // 56 + 4 + 29 bytes lie before the data: 7 more align it.
     body.append(7, '.');
@@ -313,7 +314,8 @@ TEST(Recovery, OtherVersionsAreRefusedByName) {
   std::string& file = other.files[first_file()];
   char* const batch = file.data() + batch_offsets(file)[2];
   store_le<uint16_t>(batch + 12, 9);
-  store_le(batch + 8, crc32c({batch + 12, 48}, crc32c(std::string_view(file).substr(24, 8))));
+  store_le(batch + 8, crc32c({batch + 12, kBatchFixedBytes + 4 - 12},
+                             crc32c(std::string_view(file).substr(24, 8))));
   Boot boot(other);
   ASSERT_TRUE(boot.open());
   EXPECT_TRUE(boot.status.is(Code::kUnsupported)) << boot.status.to_string();
