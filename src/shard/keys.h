@@ -14,6 +14,9 @@
 //     0x20 object       incarnation u64be | key
 //     0x30 body         index u64be | n u32be | piece u32be       by segment/kv
 //
+// Generation 0 has one record, 0x01: which generation the shard is now (see Installed). Rows of others are
+// those of a snapshot that is being received, or left over.
+//
 // Big-endian, so that byte order is the order of numbers, and a shard's keys lie together.
 #pragma once
 

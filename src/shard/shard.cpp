@@ -12,7 +12,35 @@ namespace {
 // Of the shard's layout as a whole: the first thing that is read of it.
 constexpr uint8_t kLayoutVersion = 2;
 
+constexpr uint8_t kInstalledVersion = 1;
+
 }  // namespace
+
+std::string encode(const Installed& installed) {
+  std::string out;
+  Writer writer(out);
+  writer.u8(kInstalledVersion);
+  writer.u32(installed.generation);
+  writer.u64(installed.index.value());
+  writer.u64(installed.term.value());
+  return out;
+}
+
+Result<Installed> decode_installed(std::string_view bytes) {
+  Reader reader(bytes);
+  const uint8_t version = reader.u8();
+  Installed out;
+  out.generation = reader.u32();
+  out.index = LogIndex(reader.u64());
+  out.term = Term(reader.u64());
+  if (!reader.done() || out.generation < 2) {
+    return Status(Code::kCorrupt, "malformed record of the generation");
+  }
+  if (version != kInstalledVersion) {
+    return Status(Code::kUnsupported, "unknown format of the record of the generation");
+  }
+  return out;
+}
 
 Status Shard::load(const kv::View& view) {
   DRUMLIN_ASSIGN(const auto meta, view.get(keys_.meta()));
@@ -99,7 +127,7 @@ Result<uint64_t> Shard::digest(const kv::View& view) const {
   uint64_t hash = 0;
   auto cursor = view.cursor(keys_.all(), Keys::after_prefix(keys_.all()));
   for (; cursor->valid(); cursor->next()) {
-    hash = xxh3(cursor->key(), hash);
+    hash = xxh3(cursor->key().substr(keys_.all().size()), hash);  // replicas differ in generation
     hash = xxh3(cursor->value(), hash);
   }
   DRUMLIN_TRY(cursor->status());

@@ -38,6 +38,15 @@ struct Applied {
   std::vector<BodyEffect> bodies;
 };
 
+// Which generation of its rows a shard is: the last snapshot that was installed. Where there is none it is 1.
+struct Installed {
+  uint32_t generation = 1;
+  LogIndex index;  // the last entry that was in the snapshot
+  Term term;       // of that entry
+};
+std::string encode(const Installed& installed);
+Result<Installed> decode_installed(std::string_view bytes);
+
 class Shard {
  public:
   Shard(uint32_t shard, uint32_t generation) : shard_(shard), keys_(shard, generation) {}

@@ -197,6 +197,19 @@ TEST(Golden, Keys) {
   EXPECT_HEX(keys.object(0x0c, "k"), "0102 03040506 20 000000000000000c 6b");
 }
 
+TEST(Golden, Generation) {
+  const Installed last{5, LogIndex(0x0102), Term(3)};
+  EXPECT_HEX(encode(last), "01 05000000 0201000000000000 0300000000000000");
+  const Installed read = decode_installed(encode(last)).value();
+  EXPECT_EQ(read.generation, 5u);
+  EXPECT_EQ(read.index, LogIndex(0x0102));
+  EXPECT_EQ(read.term, Term(3));
+  EXPECT_TRUE(decode_installed(encode(last) + "x").is(Code::kCorrupt));
+  EXPECT_TRUE(decode_installed(encode(Installed{1, LogIndex(2), Term(3)})).is(Code::kCorrupt))
+      << "the first needs no record";
+  EXPECT_TRUE(decode_installed("\2" + encode(last).substr(1)).is(Code::kUnsupported));
+}
+
 TEST(Golden, Stamp) {
   std::string bytes = encode(command_of(BeginDelete{"b"}, {2, 3, 4, 3}));
   stamp(bytes, at(1000));

@@ -10,6 +10,8 @@ namespace drumlin::segment {
 namespace {
 
 constexpr uint8_t kClass = 0x30;
+constexpr size_t kShardBytes = 2;
+constexpr size_t kGenerationEnd = kShardBytes + 4;
 constexpr size_t kChecksumBytes = 4;
 constexpr size_t kHeaderBytes = kChecksumBytes + 8;
 constexpr uint64_t kPiece = KvBodyStore::kPieceBytes;
@@ -37,8 +39,10 @@ uint64_t pieces(uint64_t size) {
   return size == 0 ? 1 : (size - 1) / kPiece + 1;
 }
 
+// Of the key all but the generation: a snapshot brings the rows to another one as they are.
 uint32_t checksum(std::string_view key, std::string_view value) {
-  return crc32c(value.substr(kChecksumBytes), crc32c(key));
+  const uint32_t seed = crc32c(key.substr(kGenerationEnd), crc32c(key.substr(0, kShardBytes)));
+  return crc32c(value.substr(kChecksumBytes), seed);
 }
 
 struct Piece {
