@@ -28,8 +28,10 @@ _POINT = re.compile(r'\bbuggify(?:_delay)?\(\s*"([a-z0-9_.]+)"')
 RARE = {
     "bucket.decided_elsewhere", "buggify.replica.fetch_fails",
     "buggify.replica.late_query", "buggify.replica.slow_fetch",
+    "buggify.replica.slow_install", "buggify.replica.small_snapshot_parts",
     "buggify.router.early_sweep", "buggify.rpc.short_write_timeout", "buggify.rpc.small_queue",
     "buggify.superblock.pause_between_halves", "raft.pending_append_cut", "replica.append_dropped",
+    "replica.snapshot_adopted",
     "replica.proposal_superseded", "replica.query_too_late", "replica.uncommitted_full",
     "s3.request_too_skewed", "superblock.repaired", "wal.read_before_written", "wal.unfinished_file_removed",
 }

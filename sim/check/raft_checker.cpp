@@ -36,7 +36,16 @@ void RaftChecker::recovered(NodeId node, GroupId group, const raft::HardState& s
                     node.value(), group.value(), known.term.value(), known.vote.value(),
                     state.term.value(), state.vote.value()));
   }
-  for (const auto& [index, term] : replica.stable) {
+  // The log may begin after what is committed, and only there: that is what stands in for the rest.
+  const auto& committed = groups_[group].committed;
+  const auto start = committed.find(log.start());
+  if (log.start() != LogIndex() &&
+      (start == committed.end() || start->second != log.term_at(log.start()))) {
+    verdict_.safety("recovery", place(node, group, log.start()) +
+                                    ": the log begins after what nobody committed");
+  }
+  for (auto it = replica.stable.lower_bound(log.start()); it != replica.stable.end(); ++it) {
+    const auto& [index, term] = *it;
     if (index > log.last_index() || log.term_at(index) != term) {
       verdict_.safety("recovery",
                       place(node, group, index) + ": was durable and did not come back");
@@ -45,7 +54,8 @@ void RaftChecker::recovered(NodeId node, GroupId group, const raft::HardState& s
   }
   // What came back is what the disk holds. It is durable: the log's opening has synced it.
   replica.log.clear();
-  for (LogIndex i(1); i <= log.last_index(); ++i)
+  replica.log.insert(committed.begin(), committed.lower_bound(log.start()));
+  for (LogIndex i = std::max(log.start(), LogIndex(1)); i <= log.last_index(); ++i)
     replica.log[i] = log.term_at(i);
   replica.stable = replica.log;
   replica.durable_state = state;
@@ -221,6 +231,29 @@ void RaftChecker::applied(NodeId node, GroupId id, LogIndex index, Term term,
     group.applied.emplace(index, Applied{term, std::string(command), std::string(reply)});
   } else if (it->second.command != command || it->second.reply != reply) {
     verdict_.safety("apply", place(node, id, index) + ": two nodes applied it differently");
+  }
+}
+
+// Its content is checked by the digests of the replicas, and by what is applied on top of it.
+void RaftChecker::installed(NodeId node, GroupId id, LogIndex index, Term term) {
+  Group& group = groups_[id];
+  Replica& replica = group.replicas[node];
+  verdict_.evaluated("snapshot");
+  const auto committed = group.committed.find(index);
+  if (committed == group.committed.end() || committed->second != term) {
+    verdict_.safety("snapshot",
+                    place(node, id, index) + ": a snapshot of what nobody committed was installed");
+    return;
+  }
+  const auto own = replica.log.find(index);
+  if (own == replica.log.end() || own->second != term) {
+    replica.log.clear();
+    replica.stable.clear();
+  }
+  const auto end = std::next(committed);
+  for (auto it = group.committed.begin(); it != end; ++it) {
+    replica.log[it->first] = it->second;
+    replica.stable[it->first] = it->second;
   }
 }
 

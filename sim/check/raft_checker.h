@@ -57,6 +57,7 @@ class RaftChecker {
   void committed(NodeId node, GroupId group, LogIndex index, Term term, Term leading);
   void applied(NodeId node, GroupId group, LogIndex index, Term term, std::string_view command,
                std::string_view reply);
+  void installed(NodeId node, GroupId group, LogIndex index, Term term);
   void acknowledged(NodeId node, GroupId group, LogIndex index, Term term, std::string_view reply);
   void read_served(NodeId node, GroupId group, LogIndex read_index, LogIndex applied);
 
@@ -111,6 +112,9 @@ class NodeWatch : public replica::ReplicaObserver {
   void applied(GroupId group, LogIndex index, Term term, std::string_view command,
                std::string_view reply) override {
     checker_.applied(node_, group, index, term, command, reply);
+  }
+  void installed(GroupId group, LogIndex index, Term term) override {
+    checker_.installed(node_, group, index, term);
   }
   void acknowledged(GroupId group, LogIndex index, Term term, std::string_view reply) override {
     checker_.acknowledged(node_, group, index, term, reply);

@@ -27,6 +27,8 @@ node::Config make_config(const Plan& plan, uint32_t node) {
   config.kv_write_buffer_bytes = uint64_t{plan.kv_buffer_kib} << 10;
   config.kv_cache_bytes = uint64_t{plan.kv_cache_kib} << 10;
   config.kv_flush_wal_bytes = uint64_t{plan.kv_flush_kib} << 10;
+  config.wal_retain_bytes = uint64_t{plan.wal_segment_kib} << 10;
+  config.wal_max_bytes = 2 * config.wal_retain_bytes;
   config.log_level = "debug";
   config.log_lines_per_s = 0;
   config.wal_segment_bytes = uint64_t{plan.wal_segment_kib} << 10;

@@ -163,7 +163,7 @@ Plan generate(uint64_t seed, const Scenario& scenario) {
     const auto drawn = static_cast<uint32_t>(rng.log_uniform(low, high));
     return fixed != 0 ? fixed : drawn;
   };
-  plan.wal_segment_kib = size(scenario.wal_segment_kib, 16, 4096);
+  plan.wal_segment_kib = size(scenario.wal_segment_kib, 8, 1024);
   plan.log_cache_kib = size(scenario.log_cache_kib, 4, 1024);
   plan.append_kib = size(scenario.append_kib, 1, 1024);
   plan.inflight_messages = size(scenario.inflight_messages, 1, 256);
@@ -172,7 +172,7 @@ Plan generate(uint64_t seed, const Scenario& scenario) {
   plan.kv = scenario.kv;
   plan.kv_buffer_kib = size(scenario.kv_buffer_kib, 64, 1024);
   plan.kv_cache_kib = size(scenario.kv_cache_kib, 16, 4096);
-  plan.kv_flush_kib = size(scenario.kv_flush_kib, 64, 16384);
+  plan.kv_flush_kib = size(scenario.kv_flush_kib, 16, 1024);
   plan.odd_keys = rng.chance(1, 2) ? 1 : 0;
   plan.client_skew_s = static_cast<uint32_t>(rng.chance(1, 2) ? rng.between(1, 300) : 0);
   plan.comeback = rng.chance(1, 2) ? 1 : 0;

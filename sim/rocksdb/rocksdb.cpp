@@ -114,6 +114,7 @@ class SimKv final : public kv::Kv {
     const HookScope scope(jobs_->hooks());
     return inner_->flush();
   }
+  bool durable() const override { return inner_->durable(); }
   std::string_view engine() const override { return inner_->engine(); }
 
  private:

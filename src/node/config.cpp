@@ -136,6 +136,11 @@ Status validate_sizes(const Config& config) {
     return bad("storage.kv_max_open_files must be 64..1000000, not " +
                std::to_string(config.kv_max_open_files));
   }
+  if (config.wal_max_bytes < config.wal_retain_bytes) {
+    return bad("storage.wal_max_bytes must be at least storage.wal_retain_bytes (" +
+               std::to_string(config.wal_retain_bytes) + "), not " +
+               std::to_string(config.wal_max_bytes));
+  }
   DRUMLIN_TRY(validate_bodies(config.limits));
   DRUMLIN_TRY(validate_connections(config.limits));
   return validate_replica_sizes(config.limits);

@@ -40,6 +40,7 @@ struct Limits {
   size_t append_inflight_bytes = 32u << 20;     // a follower of a group
   size_t append_inflight_messages = 256;
   size_t peer_queue_bytes = 64u << 20;  // frames that wait for a peer, a lane; two lanes a peer
+  uint64_t snapshot_bytes_per_s = 64u << 20;  // sent, all transfers together; 0: any rate
   // Of one other node, in work here at once; and of ours, under way to it. Frames.
   size_t peer_requests = 512;
   size_t peer_request_bytes = 256u << 20;
@@ -103,7 +104,9 @@ struct Config {
   uint64_t kv_cache_bytes = 64u << 20;
   uint64_t kv_write_buffer_bytes = 8u << 20;  // of four; one that is full is flushed
   uint32_t kv_max_open_files = 1024;
-  uint64_t kv_flush_wal_bytes = 256u << 20;  // flush the kv after so many bytes of log
+  uint64_t kv_flush_wal_bytes = 64u << 20;  // flush the kv after so many bytes of log
+  uint64_t wal_retain_bytes = 128u << 20;   // of the log stay at least, though the kv has all of it
+  uint64_t wal_max_bytes = 1u << 30;        // so much stays for followers that are behind
   uint64_t wal_segment_bytes = 64u << 20;
   uint64_t wal_grow_bytes = 4u << 20;  // zeros written ahead of the log at most
   std::string log_level = "info";

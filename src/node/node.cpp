@@ -33,6 +33,9 @@ replica::Options replica_options(const Config& config) {
   out.append_inflight_messages = config.limits.append_inflight_messages;
   out.request_timeout = config.limits.request_timeout;
   out.kv_flush_wal_bytes = config.kv_flush_wal_bytes;
+  out.wal_retain_bytes = config.wal_retain_bytes;
+  out.wal_max_bytes = config.wal_max_bytes;
+  out.snapshot_bytes_per_s = config.limits.snapshot_bytes_per_s;
   return out;
 }
 
@@ -142,6 +145,7 @@ Status Node::Parts::open_disk(Cancellation& stop) {
     return logs.visit(record);
   };
   DRUMLIN_ASSIGN(wal, wal::Wal::open(runtime, observer, log_options, visit));
+  DRUMLIN_TRY(logs.finish());
   observer.log.info("wal", "log read",
                     {{"records", logs.records()},
                      {"bytes", wal->bytes_appended()},

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "replica/recovery.h"
 #include "shard/command.h"
 
 namespace drumlin::replica {
@@ -66,6 +67,8 @@ Group::Group(Services& services, Loop& loop, GroupId id, std::unique_ptr<raft::R
       id_(id),
       core_(std::move(core)),
       applier_(std::move(applier)),
+      snapshots_(services, loop, id, *core_, *applier_,
+                 [this](LogIndex index, Term term) { snapshot_installed(index, term); }),
       applied_(services.runtime.scheduler(), services.runtime.clock()) {}
 
 Group::~Group() = default;
@@ -150,7 +153,9 @@ void Group::step(raft::Message message) {
 void Group::appended(uint64_t append, LogIndex last, Term term) {
   if (stopped_) return;
   core_->log_persisted(append);
-  if (services_.watch != nullptr) services_.watch->durable(id_, last, term);
+  // What a snapshot has covered meanwhile is not of the log any more.
+  const bool of_the_log = last > core_->log().start();
+  if (of_the_log && services_.watch != nullptr) services_.watch->durable(id_, last, term);
   loop_.wake(*this);
 }
 
@@ -159,6 +164,34 @@ void Group::voted(Term term, NodeId vote) {
   if (services_.watch != nullptr) services_.watch->voted(id_, term, vote);
   core_->hard_state_persisted(raft::HardState{term, vote});
   loop_.wake(*this);
+}
+
+void Group::compact(LogIndex index, bool pressed) {
+  if (stopped_) return;
+  for (const auto& [peer, progress] : core_->progress()) {
+    if (pressed) break;
+    const bool sending = progress.state == raft::Progress::State::kSnapshot;
+    index = std::min(index, sending ? snapshots_.pinned(progress.match) : progress.match);
+  }
+  if (index > core_->log().start()) core_->compact(index);
+}
+
+void Group::rewrite_log() {
+  const LogIndex first = core_->log().start() + 1;
+  const LogIndex last = core_->last_index();
+  if (stopped_ || last < first) return;
+  auto records = services_.wal.read(id_, first, last, SIZE_MAX / 2);
+  if (!records.ok() || stopped_) return;  // whoever needs them will say so
+  const raft::Log& log = core_->log();
+  // Nothing of it may be on its way to the disk: what lies where must be known.
+  const bool same = log.start() + 1 == first && log.last_index() == last &&
+                    core_->durable() == last && records->size() == last - first + 1 &&
+                    std::all_of(records->begin(), records->end(), [&](const wal::Record& record) {
+                      return log.matches(record.index, record.term);
+                    });
+  if (!same) return;
+  services_.runtime.probe("replica.log_rewritten");
+  services_.wal.append(std::move(*records), wal::Wal::Source::kPeer);
 }
 
 void Group::pump(std::vector<raft::Message>& out) {
@@ -177,6 +210,9 @@ void Group::pump(std::vector<raft::Message>& out) {
     }
     for (const raft::Output::Fetch& wanted : output.fetches)
       fetch(wanted);
+    for (const raft::Output::Snapshot& wanted : output.snapshots) {
+      services_.runtime.spawn("snapshot", [this, wanted] { snapshots_.send(wanted); });
+    }
     if (output.commit_changed && services_.watch != nullptr) {
       const bool leads = core_->role() == raft::Role::kLeader;
       services_.watch->committed(id_, core_->commit(), core_->log().term_at(core_->commit()),
@@ -232,6 +268,25 @@ void Group::fetch(const raft::Output::Fetch& wanted) {
     core_->fetched(wanted, std::move(entries));
     loop_.wake(*this);
   });
+}
+
+// What was committed before the snapshot is in it, but what its proposers should hear is not.
+void Group::snapshot_installed(LogIndex index, Term term) {
+  if (stopped_) return;
+  services_.observer.log.info("raft", "installed a snapshot", {{"shard", id_}, {"index", index}});
+  if (services_.watch != nullptr) services_.watch->installed(id_, index, term);
+  if (core_->install_snapshot(index, term)) {
+    const raft::Log& log = core_->log();
+    services_.wal.append({mark_of(id_, log.start(), log.term_at(log.start()))},
+                         wal::Wal::Source::kPeer);
+    services_.wal.cut(id_, log.start());
+  }
+  for (auto& [key, proposal] : proposals_) {
+    if (key.index > index) break;
+    proposal->finish({Code::kOutcomeUnknown, "a snapshot took the place of the log"});
+  }
+  applied_.notify_all();
+  loop_.wake(*this);
 }
 
 void Group::finish_reads(const raft::Output& output) {
@@ -304,7 +359,11 @@ void Group::apply_slowly() {
   if (const auto entry = core_->log().cached(applied() + 1)) {
     entries.push_back(*entry);
   } else {
-    auto records = services_.wal.read(id_, applied() + 1, may_apply(), kBytesPerTurn);
+    const LogIndex next = applied() + 1;
+    auto records = services_.wal.read(id_, next, may_apply(), kBytesPerTurn);
+    if (!records.ok() && applied() >= next) {
+      records = std::vector<wal::Record>();  // a snapshot has taken their place
+    }
     if (!records.ok()) {
       services_.runtime.halt("the log cannot be read back: " + records.status().to_string());
     }
@@ -316,10 +375,13 @@ void Group::apply_slowly() {
   }
   for (const raft::Entry& entry : entries) {
     if (stopped_) break;
+    if (entry.index <= applied()) continue;  // a snapshot came meanwhile
     std::string reply;
-    if (applier_->locked() || !applier_->try_apply(entry, reply).ok())
-      applier_->apply(entry, reply);
-    finish_apply(entry, std::move(reply));
+    if (!applier_->locked() && applier_->try_apply(entry, reply).ok()) {
+      finish_apply(entry, std::move(reply));
+    } else if (applier_->apply(entry, reply)) {
+      finish_apply(entry, std::move(reply));
+    }
   }
   applying_slowly_ = false;
   loop_.wake(*this);
@@ -354,6 +416,7 @@ void Group::abandon_proposals() {
 
 void Group::stop() {
   if (std::exchange(stopped_, true)) return;
+  snapshots_.stop();
   for (auto& [key, proposal] : proposals_) {
     proposal->finish({Code::kOutcomeUnknown, "the node is stopping"});
   }

@@ -10,6 +10,7 @@
 #include "raft/raft.h"
 #include "replica/applier.h"
 #include "replica/services.h"
+#include "replica/snapshots.h"
 #include "replica/wire.h"
 
 namespace drumlin::replica {
@@ -39,6 +40,16 @@ class Group {
   void voted(Term term, NodeId vote);
   // One turn: all that the core wants done, messages to `out`, then apply what can be applied.
   void pump(std::vector<raft::Message>& out);
+  // The log may begin after `index`, which is in the kv for good: see Raft::compact(). Not so far that a
+  // follower would need a snapshot, unless `pressed`.
+  void compact(LogIndex index, bool pressed);
+  // Writes all entries that the log has once more, at the end of the WAL: they leave the files they lie in.
+  // Does nothing if the log changes meanwhile. Yields.
+  void rewrite_log();
+  // As Snapshots::receive().
+  Result<SnapshotReply> receive_snapshot(SnapshotPart part) {
+    return snapshots_.receive(std::move(part));
+  }
   // Fails everything that waits. After it the group takes no more calls.
   void stop();
 
@@ -53,6 +64,7 @@ class Group {
   void append(raft::Output::Append batch);
   void fetch(const raft::Output::Fetch& wanted);
   void finish_reads(const raft::Output& output);
+  void snapshot_installed(LogIndex index, Term term);
   void role_changed();
   void apply_committed();
   void apply_slowly();
@@ -67,6 +79,7 @@ class Group {
   GroupId id_;
   std::unique_ptr<raft::Raft> core_;
   std::unique_ptr<Applier> applier_;
+  Snapshots snapshots_;
   std::map<ProposalKey, Proposal*> proposals_;
   std::map<uint64_t, Read*> reads_;
   uint64_t next_read_ = 1;

@@ -56,3 +56,26 @@ struct QueryReply {
   unsatisfiable @3 :Bool;      # the range begins past the end of the object
   bodyLeftOut @4 :Bool;        # it is longer than maxBody
 }
+
+struct Row {
+  key @0 :Data;                # behind shard and generation, which are the receiver's
+  value @1 :Data;
+}
+
+# A piece of the state of a shard, from its leader to a replica that is too far behind for the log.
+struct SnapshotPart {
+  shard @0 :UInt32;
+  term @1 :UInt64;             # the leader's
+  index @2 :UInt64;            # the last entry in it...
+  indexTerm @3 :UInt64;        # ...and that one's term
+  transfer @4 :UInt64;         # parts of one transfer belong together
+  offset @5 :UInt64;           # rows in the parts before this one
+  rows @6 :List(Row);          # in key order
+  last @7 :Bool;
+  hash @8 :UInt64;             # of the last part: of all rows
+}
+
+struct SnapshotReply {
+  received @0 :UInt64;         # rows of this transfer that have arrived, from the first on
+  installed @1 :UInt64;        # the receiver has all up to this entry for good; 0: not yet
+}

@@ -34,6 +34,9 @@ class ReplicaObserver {
   // it lives to.
   virtual void applied(GroupId group, LogIndex index, Term term, std::string_view command,
                        std::string_view reply) = 0;
+  // The state after entry `index` came from elsewhere; it is durable. What the log had up to there counts no
+  // more, nor what does not follow it.
+  virtual void installed(GroupId group, LogIndex index, Term term) = 0;
   // A client of this node was answered for the command at (term, index).
   virtual void acknowledged(GroupId group, LogIndex index, Term term, std::string_view reply) = 0;
   // A linearizable read was served from the state at `applied`.

@@ -18,6 +18,7 @@ size_t entry_bytes(const raft::Message& message) {
 
 // A frame of the bulk lane is sent once it has so much; one message may exceed it.
 constexpr size_t kBulkFrameBytes = 4u << 20;
+constexpr size_t kSnapshotsAtOnce = 2;
 
 }  // namespace
 
@@ -26,7 +27,8 @@ ReplicaSet::ReplicaSet(Services& services, Voters voters, std::map<NodeId, rpc::
       voters_(std::move(voters)),
       peers_(std::move(peers)),
       work_(services.runtime.scheduler(), services.runtime.clock()),
-      flush_wanted_(services.runtime.scheduler(), services.runtime.clock()),
+      compaction_(services, groups_),
+      snapshot_turns_(services.runtime.scheduler(), services.runtime.clock(), kSnapshotsAtOnce),
       messages_sent_(services.observer.metrics.counter("drumlin_raft_messages_sent_total",
                                                        "Raft messages handed to the network")),
       frames_sent_(services.observer.metrics.counter("drumlin_raft_frames_sent_total",
@@ -55,12 +57,20 @@ Status ReplicaSet::open(RecoveredLogs& logs) {
   for (const auto& [id, voters] : voters_) {
     auto applier = std::move(appliers.at(id));
     raft::Log log = logs.take(id);
+    DRUMLIN_TRY(adopt_snapshot(id, *applier, log));
     if (applier->applied() > log.last_index()) {
       return {Code::kCorrupt, "shard " + id.to_string() +
                                   ": the key-value store has applied entry " +
                                   applier->applied().to_string() + ", but the log ends at " +
                                   log.last_index().to_string()};
     }
+    if (applier->applied() < log.start()) {
+      return {Code::kCorrupt, "shard " + id.to_string() +
+                                  ": the key-value store has applied entry " +
+                                  applier->applied().to_string() +
+                                  ", but the log begins after entry " + log.start().to_string()};
+    }
+    services_.wal.cut(id, log.start());
     raft::Raft::Config config;
     config.self = services_.options.self;
     config.voters = voters;
@@ -90,10 +100,26 @@ Status ReplicaSet::open(RecoveredLogs& logs) {
   return {};
 }
 
+// A snapshot whose mark did not get into the log before a crash: the kv has it for good.
+Status ReplicaSet::adopt_snapshot(GroupId id, const Applier& applier, raft::Log& log) {
+  const LogIndex index = applier.installed();
+  if (index <= log.start() || log.matches(index, applier.installed_term())) return {};
+  services_.runtime.probe("replica.snapshot_adopted");
+  log.restore_start(index, applier.installed_term());
+  const Lsn lsn = services_.wal.append({mark_of(id, index, applier.installed_term())});
+  return services_.wal.wait_durable(lsn, kNever);
+}
+
 void ReplicaSet::start() {
   services_.runtime.spawn("replica driver", [this] { drive(); });
   services_.runtime.spawn("replica ticks", [this] { tick_loop(); });
-  services_.runtime.spawn("kv flush", [this] { flush_loop(); });
+  services_.runtime.spawn("sweep", [this] {
+    for (auto& [id, group] : groups_) {
+      if (stopping_.cancelled()) return;
+      group->applier().sweep();
+    }
+  });
+  services_.runtime.spawn("compaction", [this] { compaction_.run(stopping_); });
 }
 
 void ReplicaSet::admit() {
@@ -112,6 +138,15 @@ void ReplicaSet::wake(Group& group) {
   work_.notify_one();
 }
 
+void ReplicaSet::wake(GroupId group) {
+  wake(*groups_.at(group));
+}
+
+Result<std::string> ReplicaSet::call(NodeId to, uint8_t kind, std::string payload,
+                                     Instant deadline) {
+  return peers_.at(to)->call(kind, std::move(payload), deadline);
+}
+
 void ReplicaSet::await_append(Group& group, Lsn lsn, uint64_t append, LogIndex last, Term term) {
   pending_.push_back(Pending{lsn, &group, append, last, term});
 }
@@ -122,9 +157,7 @@ void ReplicaSet::wal_durable(Lsn lsn) {
     pending_.pop_front();
     done.group->appended(done.append, done.last, done.term);
   }
-  if (services_.wal.bytes_appended() - flushed_at_bytes_ >= services_.options.kv_flush_wal_bytes) {
-    flush_wanted_.notify_one();
-  }
+  compaction_.log_grew();
 }
 
 void ReplicaSet::drive() {
@@ -210,22 +243,6 @@ void ReplicaSet::tick_loop() {
   }
 }
 
-// Lets a restart begin near the end of the log. Entries reach the kv only once they are durable in the
-// WAL, so the kv can never be ahead of it.
-void ReplicaSet::flush_loop() {
-  while (!stopping_.cancelled()) {
-    if (flush_wanted_.wait(kNever, &stopping_) != Wake::kNotified) return;
-    const uint64_t bytes = services_.wal.bytes_appended();
-    if (bytes - flushed_at_bytes_ < services_.options.kv_flush_wal_bytes) continue;
-    flushed_at_bytes_ = bytes;
-    Status flushed;
-    services_.runtime.offload([&] { flushed = services_.kv.flush(); });
-    if (!flushed.ok()) {
-      services_.runtime.halt("the key-value store cannot be flushed: " + flushed.to_string());
-    }
-  }
-}
-
 Group* ReplicaSet::group(uint32_t shard) {
   const auto it = groups_.find(GroupId(shard));
   return it == groups_.end() ? nullptr : it->second.get();
@@ -301,6 +318,13 @@ Result<std::string> ReplicaSet::on_request(NodeId from, uint8_t kind, std::strin
       DRUMLIN_ASSIGN(const QueryRequest request, decode_query(payload));
       const Instant deadline = after(services_.runtime.clock(), std::min(request.timeout, most));
       DRUMLIN_ASSIGN(const QueryReply reply, query(request, deadline));
+      return encode(reply);
+    }
+    case kSnapshot: {
+      DRUMLIN_ASSIGN(SnapshotPart part, decode_snapshot_part(payload));
+      Group* found = group(part.shard);
+      if (found == nullptr || !admitted_) return Status(Code::kUnavailable, "not a replica (yet)");
+      DRUMLIN_ASSIGN(const SnapshotReply reply, found->receive_snapshot(std::move(part)));
       return encode(reply);
     }
     default:

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "replica/compaction.h"
 #include "replica/group.h"
 #include "replica/recovery.h"
 #include "replica/services.h"
@@ -81,11 +82,14 @@ class ReplicaSet : public rpc::Handler, private Loop {
     Term term;
   };
   void wake(Group& group) override;
+  void wake(GroupId group) override;
+  Semaphore& snapshot_turns() override { return snapshot_turns_; }
+  Result<std::string> call(NodeId to, uint8_t kind, std::string payload, Instant deadline) override;
   void await_append(Group& group, Lsn lsn, uint64_t append, LogIndex last, Term term) override;
   void wal_durable(Lsn lsn);
+  Status adopt_snapshot(GroupId id, const Applier& applier, raft::Log& log);
   void drive();
   void tick_loop();
-  void flush_loop();
   void post(GroupId group, std::vector<raft::Message>& messages);
   void send_frame(NodeId to, rpc::Lane lane, uint8_t kind, std::string payload);
   void send_batches(NodeId to, rpc::Lane lane, uint8_t kind, std::vector<GroupMessage>& messages);
@@ -101,8 +105,8 @@ class ReplicaSet : public rpc::Handler, private Loop {
   std::deque<Pending> pending_;
   std::map<NodeId, Outbox> outboxes_;
   WaitQueue work_;
-  WaitQueue flush_wanted_;
-  uint64_t flushed_at_bytes_ = 0;
+  Compaction compaction_;
+  Semaphore snapshot_turns_;
   Cancellation stopping_;
   bool admitted_ = false;
   observe::Counter& messages_sent_;

@@ -226,6 +226,71 @@ Result<QueryReply> decode_query_reply(std::string_view bytes) {
   return out;
 }
 
+std::string encode(const SnapshotPart& part) {
+  uint32_t words = kSmallWords;
+  for (const SnapshotPart::Row& row : part.rows)
+    words += 2 + words_of(row.key) + words_of(row.value);
+  capnp::MallocMessageBuilder builder(words);
+  auto root = builder.initRoot<wire::SnapshotPart>();
+  root.setShard(part.shard);
+  root.setTerm(part.term.value());
+  root.setIndex(part.index.value());
+  root.setIndexTerm(part.index_term.value());
+  root.setTransfer(part.transfer);
+  root.setOffset(part.offset);
+  root.setLast(part.last);
+  root.setHash(part.hash);
+  auto rows = root.initRows(static_cast<uint32_t>(part.rows.size()));
+  for (uint32_t i = 0; i < rows.size(); ++i) {
+    rows[i].setKey(as_data(part.rows[i].key));
+    rows[i].setValue(as_data(part.rows[i].value));
+  }
+  return rpc::flatten(builder);
+}
+
+Result<SnapshotPart> decode_snapshot_part(std::string_view bytes) {
+  SnapshotPart out;
+  DRUMLIN_TRY(rpc::parse<wire::SnapshotPart>(bytes, [&](wire::SnapshotPart::Reader root) -> Status {
+    out.shard = root.getShard();
+    out.term = Term(root.getTerm());
+    out.index = LogIndex(root.getIndex());
+    out.index_term = Term(root.getIndexTerm());
+    out.transfer = root.getTransfer();
+    out.offset = root.getOffset();
+    out.last = root.getLast();
+    out.hash = root.getHash();
+    // Each row has a key, of a word at least.
+    if (root.getRows().size() > bytes.size() / sizeof(uint64_t)) return malformed("number of rows");
+    out.rows.reserve(root.getRows().size());
+    for (const auto row : root.getRows()) {
+      out.rows.push_back(
+          {std::string(bytes_of(row.getKey())), std::string(bytes_of(row.getValue()))});
+      if (out.rows.back().key.empty()) return malformed("row without a key");
+    }
+    if (out.index == LogIndex() || out.transfer == 0) return malformed("snapshot");
+    return {};
+  }));
+  return out;
+}
+
+std::string encode(const SnapshotReply& reply) {
+  capnp::MallocMessageBuilder builder(kSmallWords);
+  auto root = builder.initRoot<wire::SnapshotReply>();
+  root.setReceived(reply.received);
+  root.setInstalled(reply.installed.value());
+  return rpc::flatten(builder);
+}
+
+Result<SnapshotReply> decode_snapshot_reply(std::string_view bytes) {
+  SnapshotReply out;
+  DRUMLIN_TRY(rpc::parse<wire::SnapshotReply>(bytes, [&](wire::SnapshotReply::Reader root) {
+    out.received = root.getReceived();
+    out.installed = LogIndex(root.getInstalled());
+    return Status();
+  }));
+  return out;
+}
+
 Status not_leader(NodeId leader) {
   return {Code::kNotLeader, leader.to_string()};
 }

@@ -22,6 +22,7 @@ inline constexpr uint8_t kRaftBulk = 2;     // entries: the bulk lane
 // Requests:
 inline constexpr uint8_t kPropose = 3;
 inline constexpr uint8_t kQuery = 4;
+inline constexpr uint8_t kSnapshot = 5;
 
 struct GroupMessage {
   GroupId group;
@@ -74,6 +75,33 @@ struct QueryReply {
 };
 std::string encode(const QueryReply& reply);
 Result<QueryReply> decode_query_reply(std::string_view bytes);
+
+// One piece of a snapshot: see snapshot.h.
+struct SnapshotPart {
+  struct Row {
+    std::string key;
+    std::string value;
+    bool operator==(const Row&) const = default;
+  };
+  uint32_t shard = 0;
+  Term term;
+  LogIndex index;
+  Term index_term;
+  uint64_t transfer = 0;
+  uint64_t offset = 0;
+  std::vector<Row> rows;
+  bool last = false;
+  uint64_t hash = 0;
+};
+std::string encode(const SnapshotPart& part);
+Result<SnapshotPart> decode_snapshot_part(std::string_view bytes);
+
+struct SnapshotReply {
+  uint64_t received = 0;
+  LogIndex installed;
+};
+std::string encode(const SnapshotReply& reply);
+Result<SnapshotReply> decode_snapshot_reply(std::string_view bytes);
 
 // The status of a node that is not the leader names the one it takes for it, if any.
 Status not_leader(NodeId leader);

@@ -104,6 +104,8 @@ std::vector<Setting> settings_of(Settings& s) {
   out.push_back(number("storage.kv_write_buffer_bytes", c.kv_write_buffer_bytes));
   out.push_back(number("storage.kv_max_open_files", c.kv_max_open_files));
   out.push_back(number("storage.kv_flush_wal_bytes", c.kv_flush_wal_bytes));
+  out.push_back(number("storage.wal_retain_bytes", c.wal_retain_bytes));
+  out.push_back(number("storage.wal_max_bytes", c.wal_max_bytes));
   out.push_back(number("storage.wal_segment_bytes", c.wal_segment_bytes));
   out.push_back(number("storage.wal_grow_bytes", c.wal_grow_bytes));
   out.push_back(number("limits.body_bytes_in_flight", c.limits.body_bytes_in_flight));
@@ -122,6 +124,7 @@ std::vector<Setting> settings_of(Settings& s) {
   out.push_back(number("limits.append_inflight_bytes", c.limits.append_inflight_bytes));
   out.push_back(number("limits.append_inflight_messages", c.limits.append_inflight_messages));
   out.push_back(number("limits.peer_queue_bytes", c.limits.peer_queue_bytes));
+  out.push_back(number("limits.snapshot_bytes_per_s", c.limits.snapshot_bytes_per_s));
   out.push_back(number("limits.peer_requests", c.limits.peer_requests));
   out.push_back(number("limits.peer_request_bytes", c.limits.peer_request_bytes));
   out.push_back(number("limits.peer_reply_bytes", c.limits.peer_reply_bytes));

@@ -82,6 +82,9 @@ TEST(ConfigValidate, SaysWhatIsWrong) {
        "ports.s3, ports.api and ports.peer must differ"},
       {[](Config& c) { c.kv_engine = "leveldb"; }, "not \"leveldb\""},
       {[](Config& c) { c.wal_segment_bytes = 0; }, "storage.wal_segment_bytes must be 1.."},
+      {[](Config& c) { c.wal_max_bytes = c.wal_retain_bytes - 1; },
+       "storage.wal_max_bytes must be at least storage.wal_retain_bytes (134217728), not "
+       "134217727"},
       {[](Config& c) { c.wal_segment_bytes = (uint64_t{1} << 31) + 1; },
        "storage.wal_segment_bytes must be 1..2147483648 (2 GiB), not 2147483649"},
       {[](Config& c) { c.limits.append_bytes = 0; }, "limits.append_bytes must be 1.."},

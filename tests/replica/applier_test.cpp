@@ -60,6 +60,7 @@ class Watch final : public ReplicaObserver {
     EXPECT_FALSE(reply.empty());
     told.emplace_back(index, applier->applied());
   }
+  void installed(GroupId, LogIndex, Term) override {}
   void acknowledged(GroupId, LogIndex, Term, std::string_view) override {}
   void read_served(GroupId, LogIndex, LogIndex) override {}
 

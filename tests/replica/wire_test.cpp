@@ -246,6 +246,49 @@ void damage(const std::string& good, Decode&& decode) {
   });
 }
 
+SnapshotPart part() {
+  SnapshotPart out;
+  out.shard = 7;
+  out.term = Term(5);
+  out.index = LogIndex(100);
+  out.index_term = Term(4);
+  out.transfer = 0x1234;
+  out.offset = 20;
+  out.rows = {{"key", "value"}, {"empty", ""}};
+  out.last = true;
+  out.hash = 0x5678;
+  return out;
+}
+
+TEST(Wire, SnapshotPartsRoundTrip) {
+  const SnapshotPart sent = part();
+  const SnapshotPart got = decode_snapshot_part(encode(sent)).value();
+  EXPECT_EQ(got.shard, sent.shard);
+  EXPECT_EQ(got.term, sent.term);
+  EXPECT_EQ(got.index, sent.index);
+  EXPECT_EQ(got.index_term, sent.index_term);
+  EXPECT_EQ(got.transfer, sent.transfer);
+  EXPECT_EQ(got.offset, sent.offset);
+  EXPECT_EQ(got.rows, sent.rows);
+  EXPECT_EQ(got.last, sent.last);
+  EXPECT_EQ(got.hash, sent.hash);
+  const SnapshotReply reply = decode_snapshot_reply(encode(SnapshotReply{22, LogIndex(9)})).value();
+  EXPECT_EQ(reply.received, 22u);
+  EXPECT_EQ(reply.installed, LogIndex(9));
+}
+
+TEST(Wire, SnapshotPartsWithoutAKeyAnIndexOrATransferAreMalformed) {
+  SnapshotPart no_key = part();
+  no_key.rows.at(0).key.clear();
+  SnapshotPart no_index = part();
+  no_index.index = LogIndex();
+  SnapshotPart no_transfer = part();
+  no_transfer.transfer = 0;
+  for (const SnapshotPart& bad : {no_key, no_index, no_transfer}) {
+    EXPECT_TRUE(decode_snapshot_part(encode(bad)).is(Code::kCorrupt));
+  }
+}
+
 TEST(WireBatches, AreSplitIntoFrames) {
   EXPECT_TRUE(encode_batches({}).empty());
   std::vector<GroupMessage> sent(2 * kMaxBatchMessages + 3, reply());
@@ -273,6 +316,9 @@ TEST(WireDamage, NeverCrashes) {
   damage(encode(query), [](std::string_view bytes) { return decode_query(bytes); });
   damage(encode(QueryReply{"reply", Blob("body"), 5, true, false}),
          [](std::string_view bytes) { return decode_query_reply(bytes); });
+  damage(encode(part()), [](std::string_view bytes) { return decode_snapshot_part(bytes); });
+  damage(encode(SnapshotReply{22, LogIndex(9)}),
+         [](std::string_view bytes) { return decode_snapshot_reply(bytes); });
 }
 
 TEST(WireDamage, AListThatClaimsMoreThanCameCostsNoMemory) {

@@ -42,6 +42,7 @@ class MapKv final : public kv::Kv {
     ++flushes;
     return {};
   }
+  bool durable() const override { return true; }
   std::string_view engine() const override { return "map"; }
 
   const Map& state() const { return state_; }

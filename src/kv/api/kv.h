@@ -85,8 +85,11 @@ class Kv : public View {
   // kWouldBlock (nothing written) only with kNonBlocking, when the engine is behind with its
   // flushes.
   virtual Status write(const Batch& batch, Access access) = 0;
-  // Everything written before is durable when this returns OK. Blocks: only in an offload job.
+  // Everything written before is durable when this returns OK, if the engine keeps anything at all. Blocks:
+  // only in an offload job.
   virtual Status flush() = 0;
+  // False: nothing survives the process, whatever is flushed.
+  virtual bool durable() const = 0;
   virtual std::string_view engine() const = 0;
 };
 

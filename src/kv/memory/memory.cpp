@@ -248,6 +248,7 @@ class MemoryKv final : public Kv {
     return {};
   }
   Status flush() override { return {}; }
+  bool durable() const override { return false; }
   std::string_view engine() const override { return "memory"; }
 
  private:

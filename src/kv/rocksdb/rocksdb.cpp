@@ -171,6 +171,7 @@ class RocksKv final : public Kv {
     options.wait = true;
     return status_of(db_->Flush(options));
   }
+  bool durable() const override { return true; }
   std::string_view engine() const override { return "rocksdb"; }
 
  private:
