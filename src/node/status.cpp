@@ -69,6 +69,7 @@ std::string status_json(const Node::Parts& parts) {
       {"members", members_json(parts)},
       {"wal", json::object{{"durable_lsn", parts.wal->durable().value()},
                            {"bytes", parts.wal->bytes_appended()},
+                           {"retained_bytes", parts.wal->retained_bytes()},
                            {"queued_bytes", parts.wal->queued_bytes()}}},
       {"shards", shards_json(parts)}};
   return json::serialize(out) + "\n";

@@ -306,7 +306,6 @@ void ReplicaSet::on_message(NodeId from, uint8_t kind, std::string payload) {
 }
 
 Result<std::string> ReplicaSet::on_request(NodeId from, uint8_t kind, std::string payload) {
-  (void)from;
   const Duration most = services_.options.request_timeout;
   switch (kind) {
     case kPropose: {
@@ -324,6 +323,10 @@ Result<std::string> ReplicaSet::on_request(NodeId from, uint8_t kind, std::strin
       DRUMLIN_ASSIGN(SnapshotPart part, decode_snapshot_part(payload));
       Group* found = group(part.shard);
       if (found == nullptr || !admitted_) return Status(Code::kUnavailable, "not a replica (yet)");
+      const auto& voters = voters_.at(found->id());
+      if (std::find(voters.begin(), voters.end(), from) == voters.end()) {
+        return Status(Code::kPermissionDenied, "not a replica of the shard");
+      }
       DRUMLIN_ASSIGN(const SnapshotReply reply, found->receive_snapshot(std::move(part)));
       return encode(reply);
     }

@@ -46,8 +46,9 @@ void print_status(const json::object& status) {
     fmt::print("   {} {}", count, role);
   fmt::print("\nwithout a leader: {}   largest apply lag: {}\n", leaderless, lag);
   const json::object& wal = status.at("wal").as_object();
-  fmt::print("log: {} bytes, durable to LSN {}, {} bytes queued\n",
-             wal.at("bytes").to_number<uint64_t>(), wal.at("durable_lsn").to_number<uint64_t>(),
+  fmt::print("log: {} bytes kept, durable to LSN {}, {} bytes queued\n",
+             wal.at("retained_bytes").to_number<uint64_t>(),
+             wal.at("durable_lsn").to_number<uint64_t>(),
              wal.at("queued_bytes").to_number<uint64_t>());
 }
 

@@ -46,6 +46,8 @@ struct Wal::State {
         batches_total(observer.metrics.counter("drumlin_wal_batches_total", "Batches written")),
         bytes_total(
             observer.metrics.counter("drumlin_wal_bytes_total", "Bytes of batches written")),
+        retained(observer.metrics.gauge("drumlin_wal_retained_bytes",
+                                        "Bytes of batches in the files that there are")),
         sync_seconds(
             observer.metrics.latency("drumlin_wal_sync_seconds", "Write and sync of a batch")) {}
 
@@ -74,6 +76,7 @@ struct Wal::State {
   WaitQueue progress;  // wait_durable() and close() wait here
   observe::Counter& batches_total;
   observe::Counter& bytes_total;
+  observe::Gauge& retained;
   observe::Histogram& sync_seconds;
   std::function<void(Lsn)> on_durable;
 
@@ -247,6 +250,7 @@ void Wal::State::write(const std::vector<const Record*>& records) {
   durable = end;
   batches_total.Increment();
   bytes_total.Increment(static_cast<double>(batch.bytes.size()));
+  retained.Set(static_cast<double>(files.bytes()));
   sync_seconds.Observe(to_seconds(runtime.clock().now() - start));
   observer.trace("wal.durable", durable.value(), tail_bytes);
   if (on_durable) on_durable(durable);
