@@ -9,6 +9,7 @@
 #include "server/admin_users.h"
 #include "server/config_file.h"
 #include "server/daemon.h"
+#include "server/inspect.h"
 
 namespace {
 
@@ -130,6 +131,14 @@ int main(int argc, char** argv) {
   status->add_flag("--json", json, "as the API answers it");
   add_ca(*status, settings);
 
+  std::vector<std::string> files;
+  bool no_records = false;
+  CLI::App* inspect = app.add_subcommand(
+      "inspect",
+      "say what files of a data directory hold: the log, hardstate.a and .b, superblock");
+  inspect->add_option("FILE", files, "of a node that is stopped, or a copy")->required();
+  inspect->add_flag("--no-records", no_records, "of the log: batches only");
+
   drumlin::server::UsersCommand users_command;
   CLI::App* users = add_users(*admin, /*keys=*/false, sources, settings, users_command);
   CLI::App* keys = add_users(*admin, /*keys=*/true, sources, settings, users_command);
@@ -137,7 +146,7 @@ int main(int argc, char** argv) {
   // CLI11 says of an unknown command only that one is missing.
   const auto named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
   if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(named).empty()) {
-    std::fprintf(stderr, "drumlin: unknown command \"%s\" (server, admin)\n", argv[1]);
+    std::fprintf(stderr, "drumlin: unknown command \"%s\" (server, admin, inspect)\n", argv[1]);
     return 2;
   }
   try {
@@ -146,6 +155,7 @@ int main(int argc, char** argv) {
     return app.exit(e) == 0 ? 0 : 2;
   }
 
+  if (inspect->parsed()) return drumlin::server::run_inspect(files, !no_records);
   if (list_settings) {
     // Before validation: the listing helps whoever has no valid configuration yet.
     for (const auto& [name, value] : drumlin::server::describe(settings)) {

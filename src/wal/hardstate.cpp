@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/codec.h"
 #include "base/digest.h"
+#include "wal/explain.h"
 
 namespace drumlin::wal {
 namespace {
@@ -79,6 +80,40 @@ struct Copy {
 };
 
 }  // namespace
+
+Status explain_hard_state(std::string_view bytes, const Lines& line) {
+  if (bytes.size() < kSlotBytes || !sound(bytes.substr(0, kSlotBytes), kFileMagic)) {
+    return {Code::kCorrupt, "the header of a hard-state file is damaged"};
+  }
+  const auto version = load_le<uint32_t>(bytes.data() + 8);
+  if (version != kVersion) {
+    return {Code::kUnsupported, "hard-state file of version " + std::to_string(version)};
+  }
+  const auto groups = load_le<uint32_t>(bytes.data() + 12);
+  line("hard state: term and vote of " + std::to_string(groups) +
+       " groups; the other file has the same, or one change less or more");
+  size_t damaged = 0;
+  for (size_t group = 0; group < groups; ++group) {
+    const uint64_t offset = offset_of(group);
+    const std::string_view slot =
+        bytes.size() < offset + kSlotBytes ? std::string_view() : bytes.substr(offset, kSlotBytes);
+    const auto value = slot.empty() ? std::nullopt : decode_slot(slot, group);
+    const std::string where = "@" + std::to_string(offset) + " group " + std::to_string(group);
+    if (!value) {
+      ++damaged;
+      line(where + ": DAMAGED");
+    } else if (value->sequence == 0) {
+      line(where + ": never written");
+    } else {
+      const NodeId vote = value->slot.vote;
+      line(where + ": term " + value->slot.term.to_string() +
+           (vote == NodeId() ? ", no vote" : ", vote for node " + vote.to_string()) + ", change " +
+           std::to_string(value->sequence));
+    }
+  }
+  if (damaged == 0) return {};
+  return {Code::kCorrupt, std::to_string(damaged) + " slots are damaged"};
+}
 
 struct HardStateStore::State {
   State(Runtime& node_runtime, observe::Observer node_observer, Options store_options,

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/codec.h"
 #include "base/digest.h"
+#include "wal/explain.h"
 
 namespace drumlin::wal {
 namespace {
@@ -135,6 +136,39 @@ Result<Copy> choose(const Copies& copies) {
   }
   return *best;
 }
+
+}  // namespace
+
+Status explain_superblock(std::string_view bytes, const Lines& line) {
+  Copies copies;
+  for (uint32_t i = 0; i < SuperblockStore::kCopies; ++i) {
+    const uint64_t offset = i * SuperblockStore::kCopyBytes;
+    if (offset < bytes.size()) {
+      copies[i] = decode_copy(bytes.substr(offset, SuperblockStore::kCopyBytes), i);
+    }
+    const std::string where = "@" + std::to_string(offset) + " copy " + std::to_string(i) + ": ";
+    line(where + (copies[i] ? "change " + std::to_string(copies[i]->sequence) : "DAMAGED"));
+  }
+  DRUMLIN_ASSIGN(const Copy chosen, choose(copies));
+  DRUMLIN_ASSIGN(const Superblock s, decode_payload(chosen.payload));
+  line("superblock: change " + std::to_string(chosen.sequence) + ", in which two copies agree");
+  line("  cluster      " + hex(s.cluster_id));
+  line("  node         " + s.node.to_string() + (s.admitted ? "" : ", not admitted yet"));
+  line("  incarnation  " + std::to_string(s.incarnation));
+  line("  boots        " + std::to_string(s.boot_counter) + ", the last on the machine's boot " +
+       s.boot_id + (s.clean ? ", stopped in order" : ", not stopped in order"));
+  line("  kv engine    " + s.kv_engine);
+  line("  shard table  " + std::to_string(s.shard_table.size()) + " bytes");
+  for (const auto& [node, incarnation] : s.peers)
+    line("  peer " + node.to_string() + " was last seen as incarnation " +
+         std::to_string(incarnation));
+  const bool whole = std::all_of(copies.begin(), copies.end(),
+                                 [&](const auto& copy) { return copy && *copy == chosen; });
+  if (whole) return {};
+  return {Code::kCorrupt, "not all copies are sound and alike: the next start repairs them"};
+}
+
+namespace {
 
 // Writes the slots of one half, copies 0 and 1 or copies 2 and 3, that `wanted` names, and syncs.
 Status write_half(File& file, uint32_t half, uint64_t sequence, std::string_view payload,

@@ -4,6 +4,7 @@ import glob
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import time
 import unittest
@@ -91,6 +92,22 @@ class Log(WorldTest):
             subprocess.run(node.restart_command(), shell=True, check=True, timeout=10)
         self.world.cluster.wait_ready()
         self.expect_all(self.world.s3(2, retries=10, timeout=5), 3)
+        self.inspect(self.world.nodes[2])
+
+    def inspect(self, node):
+        """Of a node that has stopped in order every file is sound, and says what it holds."""
+        node.signal(signal.SIGTERM)
+        self.assertTrue(node.wait_dead(10))
+        files = sorted(glob.glob(os.path.join(node.data, "wal", "*.log")))
+        files += [os.path.join(node.data, name) for name in ("hardstate.a", "hardstate.b", "superblock")]
+        run = subprocess.run([BINARY, "inspect", *files], check=False, capture_output=True, text=True, timeout=60)
+        self.assertEqual((run.returncode, run.stderr), (0, ""))
+        for text in ("mark: its log begins after index", "marker: all before it is durable", "vote for node",
+                     "  node         3\n", "stopped in order"):
+            self.assertIn(text, run.stdout)
+        run = subprocess.run([BINARY, "inspect", __file__], check=False, capture_output=True, text=True, timeout=60)
+        self.assertEqual(run.returncode, 1)
+        self.assertIn("neither a file of the log", run.stderr)
 
 
 if __name__ == "__main__":
