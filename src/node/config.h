@@ -77,6 +77,7 @@ struct Timers {
   uint32_t heartbeat_ticks = 2;
   uint32_t election_ticks_min = 8;
   uint32_t election_ticks_max = 16;
+  uint32_t disk_stall_ticks = 4;  // a longer write costs the leaderships; 0: never
 };
 
 struct Config {

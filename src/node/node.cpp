@@ -25,6 +25,7 @@ replica::Options replica_options(const Config& config) {
   out.heartbeat_ticks = config.timers.heartbeat_ticks;
   out.election_ticks_min = config.timers.election_ticks_min;
   out.election_ticks_max = config.timers.election_ticks_max;
+  out.disk_stall_ticks = config.timers.disk_stall_ticks;
   out.log_cache_bytes = config.limits.log_cache_bytes;
   out.uncommitted_bytes = config.limits.uncommitted_bytes;
   out.uncommitted_bytes_total = config.limits.uncommitted_bytes_total;

@@ -89,7 +89,20 @@ void Raft::tick() {
     if (ticks_ % config_.heartbeat_ticks == 0) broadcast_heartbeat();
     return;
   }
-  if (++election_elapsed_ >= election_timeout_) campaign();
+  if (++election_elapsed_ < election_timeout_) return;
+  if (disk_stalled_) {
+    reset_election_timer();
+  } else {
+    campaign();
+  }
+}
+
+void Raft::set_disk_stalled(bool stalled) {
+  if (alone() || stalled == disk_stalled_) return;
+  disk_stalled_ = stalled;
+  if (!stalled || role_ == Role::kFollower) return;
+  probe("raft.stepped_down_for_disk");
+  become_follower(term_, NodeId());
 }
 
 void Raft::step(Message message) {

@@ -86,6 +86,10 @@ class Raft {
   Raft(Config config, HardState hard_state, Log log, LogIndex commit);
 
   void tick();
+  // Whether writes of this node's disk hang. A leader whose disk does so steps down: its followers' disks could
+  // go on, but it would never know of its own. And nobody campaigns with such a disk. A group that votes alone
+  // takes no notice.
+  void set_disk_stalled(bool stalled);
   void step(Message message);
   // kNotLeader; kExhausted while max_uncommitted_bytes wait for their commit, those that former leaders left
   // in the log included.
@@ -201,6 +205,7 @@ class Raft {
   uint64_t next_append_id_ = 1;
 
   uint64_t ticks_ = 0;
+  bool disk_stalled_ = false;
   Role role_ = Role::kFollower;
   NodeId leader_;
   LogIndex verified_;  // follower: equal to the leader's log up to here

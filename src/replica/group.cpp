@@ -144,6 +144,12 @@ void Group::tick() {
   if (core_->has_output()) loop_.wake(*this);
 }
 
+void Group::set_disk_stalled(bool stalled) {
+  if (stopped_) return;
+  core_->set_disk_stalled(stalled);
+  if (core_->has_output()) loop_.wake(*this);
+}
+
 void Group::step(raft::Message message) {
   if (stopped_) return;
   core_->step(std::move(message));

@@ -34,6 +34,7 @@ class Group {
   Result<QueryReply> query(const QueryRequest& request, Instant deadline);
 
   void tick();
+  void set_disk_stalled(bool stalled);
   void step(raft::Message message);
   // What was appended under `append` is durable in the WAL.
   void appended(uint64_t append, LogIndex last, Term term);

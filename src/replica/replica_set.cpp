@@ -233,6 +233,7 @@ void ReplicaSet::tick_loop() {
   while (services_.runtime.sleep_until(next, &stopping_).ok()) {
     services_.runtime.buggify_delay("replica.late_tick", 300ms);
     if (stopping_.cancelled()) return;
+    watch_disk();
     if (admitted_) {
       for (auto& [id, group] : groups_)
         group->tick();
@@ -241,6 +242,23 @@ void ReplicaSet::tick_loop() {
     next = std::max(next + services_.options.tick,
                     after(services_.runtime.clock(), services_.options.tick / 2));
   }
+}
+
+// A disk that hangs must not keep its node's leaderships: heartbeats alone prove nothing of it. Counted in
+// ticks, not in time, so that a pause of the whole process is not taken for one of the disk.
+void ReplicaSet::watch_disk() {
+  const std::optional<Instant> write = services_.wal.writing_since();
+  write_ticks_ = write && write == write_seen_ ? write_ticks_ + 1 : 0;
+  write_seen_ = write;
+  const uint32_t most = services_.options.disk_stall_ticks;
+  const bool stalled = most != 0 && write_ticks_ >= most;
+  if (stalled == disk_stalled_) return;
+  disk_stalled_ = stalled;
+  services_.observer.log.warn(
+      "raft", stalled ? "the disk hangs: leading nothing until it goes on" : "the disk goes on",
+      {});
+  for (auto& [id, group] : groups_)
+    group->set_disk_stalled(stalled);
 }
 
 Group* ReplicaSet::group(uint32_t shard) {

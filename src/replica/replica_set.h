@@ -90,6 +90,7 @@ class ReplicaSet : public rpc::Handler, private Loop {
   Status adopt_snapshot(GroupId id, const Applier& applier, raft::Log& log);
   void drive();
   void tick_loop();
+  void watch_disk();
   void post(GroupId group, std::vector<raft::Message>& messages);
   void send_frame(NodeId to, rpc::Lane lane, uint8_t kind, std::string payload);
   void send_batches(NodeId to, rpc::Lane lane, uint8_t kind, std::vector<GroupMessage>& messages);
@@ -109,6 +110,10 @@ class ReplicaSet : public rpc::Handler, private Loop {
   Semaphore snapshot_turns_;
   Cancellation stopping_;
   bool admitted_ = false;
+  // The write of the WAL that was under way at the last tick, and at how many before it.
+  std::optional<Instant> write_seen_;
+  uint32_t write_ticks_ = 0;
+  bool disk_stalled_ = false;
   observe::Counter& messages_sent_;
   observe::Counter& frames_sent_;
   observe::Counter& messages_dropped_;

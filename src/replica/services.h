@@ -23,6 +23,7 @@ struct Options {
   uint32_t heartbeat_ticks = 2;
   uint32_t election_ticks_min = 8;
   uint32_t election_ticks_max = 16;
+  uint32_t disk_stall_ticks = 4;  // a write of the log that takes longer: the disk hangs. 0: never
   size_t log_cache_bytes = 1u << 20;
   size_t uncommitted_bytes = 64u << 20;         // a group
   size_t uncommitted_bytes_total = 512u << 20;  // all groups of the node

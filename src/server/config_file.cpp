@@ -147,6 +147,7 @@ std::vector<Setting> settings_of(Settings& s) {
   out.push_back(number("timers.heartbeat_ticks", c.timers.heartbeat_ticks));
   out.push_back(number("timers.election_ticks_min", c.timers.election_ticks_min));
   out.push_back(number("timers.election_ticks_max", c.timers.election_ticks_max));
+  out.push_back(number("timers.disk_stall_ticks", c.timers.disk_stall_ticks));
   out.push_back(text("log.level", c.log_level));
   out.push_back(number("log.lines_per_s", c.log_lines_per_s));
   return out;

@@ -87,6 +87,7 @@ struct Wal::State {
   Lsn durable;
   Lsn base{1};  // before it there may be no files any more
   bool reclaiming = false;
+  std::optional<Instant> writing_since;
   bool uncovered = false;      // nothing in the log states yet that its last records are durable
   uint64_t written_bytes = 0;  // of batches, over the life of the log
 
@@ -168,6 +169,10 @@ Status Wal::wait_durable(Lsn lsn, Instant deadline) {
   return {};
 }
 
+std::optional<Instant> Wal::writing_since() const {
+  return state_->writing_since;
+}
+
 bool Wal::overloaded(Source source) const {
   return state_->queued_of(source) >= state_->options.queue_bytes;
 }
@@ -229,6 +234,7 @@ std::vector<const Record*> Wal::State::take() {
 // stay good while others append.
 void Wal::State::write(const std::vector<const Record*>& records) {
   const Instant start = runtime.clock().now();
+  writing_since = start;
   const BatchPlan plan(records);
   DRUMLIN_CHECK_LE(plan.length, kMaxBatchBytes);
   DRUMLIN_CHECK_LE(plan.groups.size(), size_t{kMaxBatchGroups});
@@ -246,6 +252,7 @@ void Wal::State::write(const std::vector<const Record*>& records) {
       encode(plan, files.last().header.salt, lsn, {durable, base, options.epoch});
   runtime.buggify_delay("wal.pause_before_write", 30ms);
   write_bytes(batch, records, lsn);
+  writing_since.reset();
   uncovered = !records.empty();
   durable = end;
   batches_total.Increment();

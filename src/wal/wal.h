@@ -98,6 +98,9 @@ class Wal {
   // kTimeout at the deadline, kCancelled if the log closes first.
   Status wait_durable(Lsn lsn, Instant deadline);
 
+  // Since when the write or sync that is under way has been so; empty if there is none. Does not yield.
+  std::optional<Instant> writing_since() const;
+
   bool overloaded(Source source = Source::kOwn) const;
   size_t queued_bytes() const;  // queued or being written, of all sources
   // Bytes of the log over its life, file headers left out, the queue included. Only grows.
