@@ -11,7 +11,7 @@ import sys
 import tempfile
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-PLAN = os.path.join("scenarios", "stalled-leader.plan")
+PLAN = os.path.join("scenarios", "plans", "stalled-leader.plan")
 STALLED_NODE, STALL_S, WITHIN_S = 1, 10.0, 3.0
 
 
