@@ -186,7 +186,7 @@ void Group::rewrite_log() {
   const LogIndex first = core_->log().start() + 1;
   const LogIndex last = core_->last_index();
   if (stopped_ || last < first) return;
-  auto records = services_.wal.read(id_, first, last, SIZE_MAX / 2);
+  auto records = services_.wal.read(id_, first, last, services_.options.uncommitted_bytes);
   if (!records.ok() || stopped_) return;  // whoever needs them will say so
   const raft::Log& log = core_->log();
   // Nothing of it may be on its way to the disk: what lies where must be known.

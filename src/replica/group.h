@@ -45,7 +45,7 @@ class Group {
   // follower would need a snapshot, unless `pressed`.
   void compact(LogIndex index, bool pressed);
   // Writes all entries that the log has once more, at the end of the WAL: they leave the files they lie in.
-  // Does nothing if the log changes meanwhile. Yields.
+  // Does nothing if the log changes meanwhile, or exceeds Options::uncommitted_bytes. Yields.
   void rewrite_log();
   // As Snapshots::receive().
   Result<SnapshotReply> receive_snapshot(SnapshotPart part) {

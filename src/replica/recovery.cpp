@@ -8,7 +8,7 @@ namespace drumlin::replica {
 wal::Record mark_of(GroupId group, LogIndex index, Term term) {
   std::string data;
   Writer(data).u64(index.value());
-  return wal::Record{group, kMark, term, LogIndex(), Blob(std::move(data))};
+  return wal::Record{group, wal::kMark, term, LogIndex(), Blob(std::move(data))};
 }
 
 RecoveredLogs::RecoveredLogs(const std::vector<GroupId>& groups, size_t cache_bytes) {
@@ -23,8 +23,8 @@ Status RecoveredLogs::visit(const wal::Record& record) {
                                 ", which this node does not hold"};
   }
   ++records_;
-  return record.kind == kMark ? visit_mark(group->second, record)
-                              : visit_entry(group->second, record);
+  return record.kind == wal::kMark ? visit_mark(group->second, record)
+                                   : visit_entry(group->second, record);
 }
 
 Status RecoveredLogs::visit_mark(Group& group, const wal::Record& record) {

@@ -2,7 +2,7 @@
 // holds.
 //
 // A log that was cut at its front begins in the middle: with entries that nothing precedes, or what
-// precedes is further back than one entry, until a mark says after which entry the group's log begins. A mark is a record of kind kMark, index 0: its term and
+// precedes is further back than one entry, until a mark says after which entry the group's log begins. A mark is a record of kind wal::kMark, index 0: its term and
 // data are those of that entry. Whoever removes old files writes them for all groups first.
 #pragma once
 
@@ -14,8 +14,6 @@
 #include "wal/wal.h"
 
 namespace drumlin::replica {
-
-inline constexpr uint8_t kMark = 3;  // beside raft::EntryKind
 
 wal::Record mark_of(GroupId group, LogIndex index, Term term);
 

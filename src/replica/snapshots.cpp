@@ -17,11 +17,12 @@ size_t bytes_of(const SnapshotPart::Row& row) {
   return row.key.size() + row.value.size() + 16;
 }
 
-}  // namespace
-
+// The hash over all rows of a snapshot, and one more.
 uint64_t add_row(uint64_t hash, const SnapshotPart::Row& row) {
   return xxh3(row.value, xxh3(row.key, hash));
 }
+
+}  // namespace
 
 // The rows of an image, a part at a time.
 class Snapshots::Source {

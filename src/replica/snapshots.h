@@ -66,7 +66,4 @@ class Snapshots {
   bool stopped_ = false;
 };
 
-// Adds a row to the hash over all rows of a snapshot.
-uint64_t add_row(uint64_t hash, const SnapshotPart::Row& row);
-
 }  // namespace drumlin::replica

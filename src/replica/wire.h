@@ -76,7 +76,7 @@ struct QueryReply {
 std::string encode(const QueryReply& reply);
 Result<QueryReply> decode_query_reply(std::string_view bytes);
 
-// One piece of a snapshot: see snapshot.h.
+// One piece of a snapshot: see snapshots.h.
 struct SnapshotPart {
   struct Row {
     std::string key;

@@ -8,8 +8,6 @@
 namespace drumlin::wal {
 namespace {
 
-constexpr uint8_t kMark = 3;  // as replica/ numbers them
-
 std::string shown(const Record& record) {
   const std::string group = fmt::format("group {:<4}", record.group.value());
   if (record.kind == kMark && record.index == LogIndex() && record.data.size() == 8) {

@@ -9,6 +9,10 @@
 
 namespace drumlin::wal {
 
+// The kind of a record that says where a group's log begins, beside those of raft::EntryKind: see
+// replica/recovery.h. Here because the inspector shows it.
+inline constexpr uint8_t kMark = 3;
+
 // One entry of one group's log. The WAL gives no meaning to `kind` and `data`. Group ids fit in 32
 // bits. `index` >= 1 places the record in its group's log; a record with index 0 is kept and
 // replayed in order but cannot be read by index.

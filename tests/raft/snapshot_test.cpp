@@ -31,6 +31,16 @@ struct SnapshotTest : ::testing::Test {
       DRUMLIN_CHECK_OK(log.restore(entry(i, 1)));
     raft.emplace(std::move(config), HardState{Term(1), NodeId()}, std::move(log), LogIndex(last));
   }
+  // And the leader of term 1 has sent it `more`. The write of these, which is under way.
+  uint64_t start_and_append(uint64_t last, uint64_t more) {
+    start(last);
+    Message append = from_2(MessageType::kAppend, 1, last);
+    append.log_term = Term(1);
+    for (uint64_t i = 1; i <= more; ++i)
+      append.entries.push_back(entry(last + i, 1));
+    raft->step(append);
+    return raft->take_output().appends.at(0).id;
+  }
   // Leads term 2: its no-op is the entry after `last`, durable.
   void lead() {
     while (raft->role() == Role::kFollower)
@@ -161,12 +171,7 @@ TEST_F(SnapshotTest, AStateBeyondTheLogTakesItsPlace) {
 }
 
 TEST_F(SnapshotTest, WhatFollowsItInTheLogStays) {
-  start(3);
-  Message append = from_2(MessageType::kAppend, 1, 3);
-  append.log_term = Term(1);
-  append.entries = {entry(4, 1), entry(5, 1), entry(6, 1)};
-  raft->step(append);
-  const uint64_t id = raft->take_output().appends.at(0).id;
+  const uint64_t id = start_and_append(3, 3);
   EXPECT_TRUE(raft->install_snapshot(LogIndex(5), Term(1)));
   EXPECT_EQ(raft->last_index(), LogIndex(6));
   EXPECT_EQ(raft->durable(), LogIndex(5)) << "the sixth is still being written";
@@ -176,12 +181,7 @@ TEST_F(SnapshotTest, WhatFollowsItInTheLogStays) {
 
 // What was being written when the log was replaced must not count when it completes: it is another entry.
 TEST_F(SnapshotTest, WhatWasBeingWrittenAndDoesNotFollowItCountsNoMore) {
-  start(3);
-  Message append = from_2(MessageType::kAppend, 1, 3);
-  append.log_term = Term(1);
-  append.entries = {entry(4, 1), entry(5, 1), entry(6, 1)};
-  raft->step(append);
-  const uint64_t id = raft->take_output().appends.at(0).id;
+  const uint64_t id = start_and_append(3, 3);
   EXPECT_TRUE(raft->install_snapshot(LogIndex(5), Term(3)));
   EXPECT_EQ(raft->last_index(), LogIndex(5));
   raft->log_persisted(id);
@@ -196,11 +196,7 @@ TEST_F(SnapshotTest, OneThatTheLogHasAnywayChangesNothing) {
 }
 
 TEST_F(SnapshotTest, OnlyWhatIsAppliedIsCut) {
-  start(5);
-  Message append = from_2(MessageType::kAppend, 1, 5);
-  append.log_term = Term(1);
-  append.entries = {entry(6, 1)};
-  raft->step(append);
+  (void)start_and_append(5, 1);
   EXPECT_DEATH(raft->compact(LogIndex(6)), "CHECK failed");
 }
 
